@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// SHMAPPER_EMBEDDED=1 builds everything that is installed, as Embedded Swift. Without it the same targets are ordinary
+// Swift, which the tests, the sanitizers and the fuzzers use. One scratch path for each: see the Makefile.
+let embedded = Context.environment["SHMAPPER_EMBEDDED"] == "1"
+let root = Context.packageDirectory
+
+let swift: [SwiftSetting] =
+  [.enableExperimentalFeature("Lifetimes"), .strictMemorySafety()]
+  + (embedded
+    ? [
+      .enableExperimentalFeature("Embedded"),
+      .unsafeFlags(["-no-static-stdlib", "-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
+    ] : [])
+
+let link: [LinkerSetting] =
+  embedded
+  ? [
+    .unsafeFlags(["-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections"]),
+    .linkedLibrary("m"),
+  ] : []
+
+/// Settings of a shared library: its soname, and a version script that hides all but its C functions.
+func library(_ soname: String, _ script: String) -> [LinkerSetting] {
+  guard embedded else { return link }
+  return link + [
+    .unsafeFlags([
+      "-Xlinker", "-soname=\(soname)", "-Xlinker", "--version-script=\(root)/packaging/symbols/\(script)",
+    ])
+  ]
+}
+
+let installed: [Target] = [
+  .systemLibrary(name: "CLibSystemd", path: "Sources/CLibSystemd", pkgConfig: "libsystemd"),
+  .systemLibrary(name: "CLibXML2", path: "Sources/CLibXML2", pkgConfig: "libxml-2.0"),
+  .target(name: "CSystem"),
+  .target(name: "CSDBus", dependencies: ["CLibSystemd"]),
+  .target(name: "ShMap", dependencies: ["CSystem"], path: "Sources/ShMap/Kit", swiftSettings: swift),
+  .target(
+    name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
+  .target(
+    name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
+    path: "Sources/Mapper/Bus", swiftSettings: swift),
+  .executableTarget(
+    name: "shmapperd", dependencies: ["Bus", "Database", "ShMap", "CSDBus", "CSystem"], path: "Sources/Mapper/Daemon",
+    swiftSettings: swift, linkerSettings: link),
+]
+
+let tests: [Target] = [
+  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift)
+]
+
+let package = Package(
+  name: "shmapper",
+  products: [.executable(name: "shmapperd", targets: ["shmapperd"])],
+  targets: installed + (embedded ? [] : tests)
+)

@@ -1,0 +1,63 @@
+/* The C library and the kernel as the Swift targets see them: headers, and the few operations that Swift cannot
+ * express: atomic words in shared memory, futex calls, and variadic functions.
+ *
+ * Every function is static inline: nothing here has state, and an Embedded build keeps only what it uses. */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Words in shared memory. Relaxed loads never tear and are not repeated by the compiler, which a reader of memory that
+ * another process may change relies on: it copies, checks, and uses the copy. */
+static inline uint32_t shm_load32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED); }
+static inline void shm_store32(void *p, uint32_t v) { __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELAXED); }
+static inline uint32_t shm_load32_acquire(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE); }
+static inline void shm_store32_release(void *p, uint32_t v) { __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE); }
+static inline uint32_t shm_exchange32(void *p, uint32_t v) { return __atomic_exchange_n((uint32_t *)p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t shm_add32(void *p, uint32_t v) { return __atomic_fetch_add((uint32_t *)p, v, __ATOMIC_ACQ_REL); }
+/* True when *p was `expected` and is now `v`. */
+static inline bool shm_swap32(void *p, uint32_t expected, uint32_t v) {
+  return __atomic_compare_exchange_n((uint32_t *)p, &expected, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline void shm_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+static inline void shm_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
+static inline void shm_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+/* futex(2), process-shared. 0 or a wake count, else -errno. A time-out is relative; NULL waits for ever. */
+static inline int shm_futex_wait(const void *word, uint32_t value, const struct timespec *timeout) {
+  return syscall(SYS_futex, (void *)word, FUTEX_WAIT, value, timeout, NULL, 0) < 0 ? -errno : 0;
+}
+static inline int shm_futex_wake(void *word, int count) {
+  long n = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+  return n < 0 ? -errno : (int)n;
+}
+
+static inline int shm_errno(void) { return errno; }
+static inline int shm_open_file(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+static inline FILE *shm_stderr(void) { return stderr; }
+static inline FILE *shm_stdout(void) { return stdout; }
+
+/* CLOCK_MONOTONIC in microseconds. */
+static inline uint64_t shm_now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000u + (uint64_t)(t.tv_nsec / 1000);
+}

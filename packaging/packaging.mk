@@ -1,0 +1,21 @@
+# dist, install and cross: what is installed, for this machine and for the processors of the boards.
+
+PREFIX ?= /usr
+DESTDIR ?=
+STRIP ?= strip
+DIST := $(CURDIR)/dist
+STRIP_ALL = --strip-unneeded --remove-section=.comment --remove-section=.note.gnu.build-id
+
+.PHONY: dist install cross package-test
+
+dist: build ## everything that is installed, stripped, under dist/usr, with a table of sizes
+	@rm -rf $(DIST).new
+	@packaging/stage --products $(EMBEDDED_BIN) --root $(DIST).new --strip '$(STRIP) $(STRIP_ALL)'
+	@rm -rf $(DIST) && mv $(DIST).new $(DIST)
+	@packaging/sizes "$$(uname -m)" $(DIST)
+
+install: build ## install it: DESTDIR= PREFIX=/usr
+	@packaging/stage --products $(EMBEDDED_BIN) --root '$(DESTDIR)' --prefix '$(PREFIX)' --strip '$(STRIP) $(STRIP_ALL)'
+
+cross: need-swift ## the same for ARCH=armv7, armv6 or aarch64, under dist-ARCH/usr
+	@packaging/cross '$(ARCH)'

@@ -51,8 +51,16 @@ let tests: [Target] = [
   .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift)
 ]
 
+/// What developers run and nobody installs: a simulated BMC, the demo, the benchmark.
+let benchmarks: [Target] = [
+  .target(name: "CBench", path: "Benchmarks/CBench"),
+  .target(name: "BenchSupport", dependencies: ["CBench", "CLibSystemd"], path: "Benchmarks/Support"),
+  .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
+  .executableTarget(name: "demo", dependencies: ["BenchSupport"], path: "Benchmarks/Demo"),
+]
+
 let package = Package(
   name: "shmapper",
   products: [.executable(name: "shmapperd", targets: ["shmapperd"])],
-  targets: installed + (embedded ? [] : tests)
+  targets: installed + (embedded ? [] : tests + benchmarks)
 )

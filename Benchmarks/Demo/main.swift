@@ -1,0 +1,83 @@
+// demo: what `make demo` shows. A private bus, a small simulated BMC, the daemon, and a few lookups as a client makes them.
+//
+// Everything runs in a temporary folder and ends with this process, also when it is interrupted.
+
+import BenchSupport
+import Foundation
+
+Cleanup.shared.handleSignals()
+do {
+  try run()
+  Cleanup.shared.finish(0)
+} catch {
+  FileHandle.standardError.write(Data("demo: \(error)\n".utf8))
+  Cleanup.shared.finish(1)
+}
+
+func run() throws {
+  let screen = Screen()
+  screen.title("shmapper: an object mapper on a private bus")
+  let stage = try Stage(treeFile: Programs.tree("small"), fleet: Programs.fleet)
+  screen.fact("simulated BMC", "\(stage.tree.services.count) services with \(stage.tree.objectCount) objects")
+
+  let mapper = try MapperProcess(command: Programs.shmapperd, on: stage, within: 30)
+  screen.fact(
+    "scan",
+    "\(stage.tree.paths.count) paths and \(mapper.associationCount) associations known "
+      + "\(milliseconds(mapper.secondsToWhole)) after the start, for \(milliseconds(mapper.cpuSecondsToWhole)) of CPU time"
+  )
+  let memory = memory(of: mapper.process.pid)
+  screen.fact(
+    "memory",
+    "\(kilobytes(memory.resident)) resident, of it \(kilobytes(memory.privateDirty)) the daemon's own; "
+      + "pool \(kilobytes(allocatedBytes(of: mapper.poolPath)))")
+
+  let sensor = stage.tree.firstPath(with: "xyz.openbmc_project.Sensor.Value") ?? "/"
+  let chassis = stage.tree.firstPath(with: "xyz.openbmc_project.Inventory.Item.Chassis") ?? "/"
+  let caller = Caller(connection: mapper.connection, screen: screen)
+
+  try caller.ask("Which service owns this sensor?", .getObject(sensor, [])) { reply in
+    reply.readServices().flatMap { service, interfaces in [service] + interfaces.map { "  \($0)" } }
+  }
+  try caller.ask(
+    "Which boards and chassis are there?",
+    .getSubTree(
+      "/xyz/openbmc_project/inventory", 0,
+      ["xyz.openbmc_project.Inventory.Item.Board", "xyz.openbmc_project.Inventory.Item.Chassis"])
+  ) { reply in
+    reply.readSubTree().flatMap { path, services in
+      [path] + services.map { "  \($0.service), \($0.interfaces.count) interfaces" }
+    }
+  }
+  try caller.ask("Which sensors does the chassis have?", .endpoints("\(chassis)/all_sensors")) { $0.readEndpoints() }
+  try caller.ask("And something that is not there?", .getObject("/xyz/openbmc_project/nowhere", [])) { _ in [] }
+
+  mapper.stop()
+  stage.strike()
+  screen.say("\nEverything that was started has ended. On a system that runs shmapperd, the first question is")
+  screen.say("  busctl call \(mapperName) \(mapperPath) \\")
+  screen.say("    \(mapperName) GetObject sas \(sensor) 0")
+}
+
+func milliseconds(_ seconds: Double) -> String { String(format: "%.0f ms", seconds * 1e3) }
+func kilobytes(_ bytes: Int) -> String { "\(bytes / 1024) KB" }
+
+/// Makes calls and shows question, call, answer and time.
+struct Caller {
+  let connection: Connection
+  let screen: Screen
+
+  func ask(_ question: String, _ call: MapperCall, _ lines: (Message) -> [String]) throws {
+    screen.heading(question, call.title)
+    let message = try call.message(on: connection)
+    let start = ContinuousClock.now
+    do {
+      let reply = try connection.call(message)
+      let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
+      screen.answer(lines(reply))
+      screen.note("\(String(format: "%.2f", elapsed)) ms over D-Bus")
+    } catch let error as RemoteError {
+      screen.answer([error.name])
+    }
+  }
+}

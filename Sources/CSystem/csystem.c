@@ -1,1 +1,25 @@
+#define _GNU_SOURCE
 #include "csystem.h"
+
+void *shm_mmap(size_t size, bool writable, int file) {
+  void *start = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_NORESERVE, file, 0);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+void *shm_mremap(void *old, size_t old_size, size_t new_size) {
+  void *start = mremap(old, old_size, new_size, MREMAP_MAYMOVE);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+int shm_owner_lock(void *cell) {
+  pthread_mutexattr_t attributes;
+  int error = pthread_mutexattr_init(&attributes);
+  if (error == 0) error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  if (error == 0) error = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  if (error == 0) error = pthread_mutex_init(cell, &attributes);
+  if (error == 0) error = pthread_mutex_lock(cell);
+  pthread_mutexattr_destroy(&attributes);
+  return -error;
+}
+
+void shm_owner_unlock(void *cell) { pthread_mutex_unlock(cell); }

@@ -61,3 +61,14 @@ static inline uint64_t shm_now_us(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000u + (uint64_t)(t.tv_nsec / 1000);
 }
+
+/* mmap(2) and mremap(2); NULL and errno when they fail. */
+void *shm_mmap(size_t size, bool writable, int file);
+void *shm_mremap(void *old, size_t old_size, size_t new_size);
+
+/* The lock by which a pool's writer shows that it lives: a robust process-shared mutex in 64 bytes of shared memory, taken
+ * for life by the calling thread. Its first word is the holder's thread id; the kernel sets FUTEX_OWNER_DIED in it when the
+ * thread ends without unlocking, which any process that maps the page sees by a plain load. 0 or -errno. */
+_Static_assert(sizeof(pthread_mutex_t) <= 64, "the owner cell holds a mutex of every word size");
+int shm_owner_lock(void *cell);
+void shm_owner_unlock(void *cell);

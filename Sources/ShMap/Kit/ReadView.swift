@@ -1,0 +1,59 @@
+// Reading a pool. A view exists only while its pool is borrowed: the compiler refuses to keep a view, or anything read in
+// place through it, beyond that, and refuses to grow, move or change the pool meanwhile.
+//
+// A view trusts nothing in the pool: each access is checked against the pool's size, and words are copied out by one atomic
+// load, so that memory which another process changes at the same moment can give a wrong answer but never a wild pointer.
+
+import CSystem
+
+/// A pool's bytes, read-only, as long as the pool is borrowed.
+@safe public struct ReadView: ~Escapable {
+  let base: UnsafeRawPointer
+  /// Bytes that may be read.
+  public let size: Int
+
+  @_lifetime(borrow mapping)
+  @inline(__always)
+  init(_ mapping: borrowing Mapping, size: Int) {
+    unsafe base = UnsafeRawPointer(mapping.base)
+    self.size = size
+  }
+
+  /// The 32-bit word at a place. Throws `damaged` when that is outside of the pool or not aligned.
+  @inline(__always)
+  public func word(_ at: UInt32) throws(PoolError) -> UInt32 {
+    guard Int(at) &+ 4 <= size, at & 3 == 0 else { throw .damaged }
+    return unsafe shm_load32(base + Int(at))
+  }
+
+  /// A value copied out of the pool.
+  @inline(__always)
+  public func load<Value: BitwiseCopyable>(_ at: Offset<Value>) throws(PoolError) -> Value {
+    let start = Int(at.raw)
+    guard start &+ MemoryLayout<Value>.size <= size, start & (MemoryLayout<Value>.alignment - 1) == 0 else {
+      throw .damaged
+    }
+    return unsafe (base + start).loadUnaligned(as: Value.self)
+  }
+
+  /// `count` bytes in place, for as long as the view lives.
+  @_lifetime(copy self)
+  @inline(__always)
+  public func bytes(_ at: UInt32, count: Int) throws(PoolError) -> Span<UInt8> {
+    guard count >= 0, Int(at) &+ count <= size else { throw .damaged }
+    let start = unsafe (base + Int(at)).assumingMemoryBound(to: UInt8.self)
+    return unsafe _overrideLifetime(Span(_unsafeStart: start, count: count), copying: self)
+  }
+
+  /// `count` values in place, for as long as the view lives. They may change while they are read if the pool's owner
+  /// recycles them: copy, check, use the copy.
+  @_lifetime(copy self)
+  public func span<Value: BitwiseCopyable>(_ at: Offset<Value>, count: Int) throws(PoolError) -> Span<Value> {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Value>.stride)
+    guard count >= 0, !overflow, Int(at.raw) &+ bytes <= size,
+      Int(at.raw) & (MemoryLayout<Value>.alignment - 1) == 0
+    else { throw .damaged }
+    let start = unsafe (base + Int(at.raw)).assumingMemoryBound(to: Value.self)
+    return unsafe _overrideLifetime(Span(_unsafeStart: start, count: count), copying: self)
+  }
+}

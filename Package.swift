@@ -51,6 +51,7 @@ let benchmarks: [Target] = [
   .target(name: "BenchSupport", dependencies: ["CBench", "CLibSystemd"], path: "Benchmarks/Support"),
   .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
   .executableTarget(name: "demo", dependencies: ["BenchSupport"], path: "Benchmarks/Demo"),
+  .executableTarget(name: "bench", dependencies: ["BenchSupport"], path: "Benchmarks/Bench"),
 ]
 
 let package = Package(

@@ -5,7 +5,7 @@ import Foundation
 public let mapperName = "xyz.openbmc_project.ObjectMapper"
 public let mapperPath = "/xyz/openbmc_project/object_mapper"
 
-public enum MapperCall {
+public enum MapperCall: Sendable {
   case getObject(String, [String])
   case getAncestors(String, [String])
   case getSubTree(String, Int32, [String])

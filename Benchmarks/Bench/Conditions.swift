@@ -1,0 +1,54 @@
+// Where and when a benchmark ran: a number without them means nothing.
+
+import BenchSupport
+import Foundation
+
+struct Conditions {
+  var date: String
+  var processor: String
+  var cores: Int
+  var kernel: String
+  var bus: String
+  var commit: String
+  var rounds: Int
+
+  init(rounds: Int) {
+    self.rounds = rounds
+    let format = DateFormatter()
+    format.dateFormat = "yyyy-MM-dd HH:mm"
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.timeZone = TimeZone(identifier: "UTC")
+    date = format.string(from: Date())
+    processor =
+      (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?
+      .split(separator: "\n").first { $0.hasPrefix("model name") }?
+      .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+    cores = ProcessInfo.processInfo.activeProcessorCount
+    kernel =
+      (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8))?
+      .trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    bus = Conditions.firstLine(of: ["dbus-daemon", "--version"]) ?? "dbus-daemon"
+    let commit = Conditions.firstLine(of: ["git", "rev-parse", "--short", "HEAD"]) ?? "unknown commit"
+    let isDirty = Conditions.firstLine(of: ["git", "status", "--porcelain", "--untracked-files=no"]) != nil
+    self.commit = isDirty ? "\(commit) with changes" : commit
+  }
+
+  var sentence: String {
+    "Measured \(date) UTC on \(cores) cores of \(processor), Linux \(kernel), \(bus), "
+      + "commit \(commit), \(rounds) rounds."
+  }
+
+  var dictionary: [String: Any] {
+    [
+      "date": date, "processor": processor, "cores": cores, "kernel": kernel, "bus": bus, "commit": commit,
+      "rounds": rounds,
+    ]
+  }
+
+  private static func firstLine(of command: [String]) -> String? {
+    let child = try? Child(command, log: "/dev/null")
+    return child?.readLine(timeout: 5).map {
+      $0.replacingOccurrences(of: "D-Bus Message Bus Daemon", with: "dbus-daemon")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+// The numbers that shmapper wants to reach on D-Bus, checked after each run. docs/benchmarks.md says why these.
+
+import BenchSupport
+
+extension Report {
+  /// Adds the goals of one tree. `other` is the mapper that ran beside ours, if one did.
+  mutating func addGoals(of treeName: String, _ tree: Tree, ours: String, other: String?) {
+    func median(_ line: String, _ subject: String) -> Double? {
+      measurement(treeName, line, subject)?.samples.median
+    }
+    func ratio(_ what: String, _ left: Double?, _ right: Double?, _ bound: Goal.Bound) {
+      guard let left, let right else { return }
+      add(Goal(tree: treeName, what: what, bound: bound, measured: left / right, unit: " times"))
+    }
+    let sensor = tree.firstPath(with: "xyz.openbmc_project.Sensor.Value") ?? "/"
+    let object = Line.object(sensor).title
+
+    ratio("GetObject against an empty method", median(object, ours), median(Line.ping.title, ours), .atMost(1.2))
+    ratio(
+      "GetSubTree of the whole tree with few answers, against GetObject", median(Line.fewAnswers.title, ours),
+      median(object, ours), .atMost(2))
+    if let sum = median(DBusSection.sumLine, ours), treeName == "stress" || treeName == "flood" {
+      let limit: Double = treeName == "flood" ? 10 : 7
+      add(Goal(tree: treeName, what: "resident and pool", bound: .atMost(limit), measured: sum / 1024, unit: " MB"))
+    }
+
+    guard let other else { return }
+    for (line, factor) in [(Line.fewAnswers, 10.0), (Line.sensors, 3), (Line.sensorPaths, 3)] {
+      ratio("\(other)'s time for \(line.title)", median(line.title, other), median(line.title, ours), .atLeast(factor))
+    }
+    ratio(
+      "\(DBusSection.wholeLine), against \(other)", median(DBusSection.wholeLine, ours),
+      median(DBusSection.wholeLine, other), .atMost(1))
+    ratio(
+      "\(DBusSection.cpuLine), against \(other)", median(DBusSection.cpuLine, ours), median(DBusSection.cpuLine, other),
+      .atMost(0.5))
+  }
+}

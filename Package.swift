@@ -39,10 +39,13 @@ let installed: [Target] = [
   .target(name: "ShMap", dependencies: ["CSystem"], path: "Sources/ShMap/Kit", swiftSettings: swift),
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
+  .target(
+    name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
+    path: "Sources/Mapper/Bus", swiftSettings: swift),
 ]
 
 let tests: [Target] = [
-  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database"], path: "Tests/Unit", swiftSettings: swift)
+  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift)
 ]
 
 /// What developers run and nobody installs: a simulated BMC, the demo, the benchmark.

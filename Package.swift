@@ -45,7 +45,11 @@ let installed: [Target] = [
 ]
 
 let tests: [Target] = [
-  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift)
+  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift),
+  .target(name: "CTestSupport", path: "Tests/SupportC"),
+  .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
+  .testTarget(
+    name: "ConformanceTests", dependencies: ["TestSupport"], path: "Tests/Conformance", exclude: ["vectors"]),
 ]
 
 /// What developers run and nobody installs: a simulated BMC, the demo, the benchmark.

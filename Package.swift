@@ -50,6 +50,7 @@ let tests: [Target] = [
   .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
   .testTarget(
     name: "ConformanceTests", dependencies: ["TestSupport"], path: "Tests/Conformance", exclude: ["vectors"]),
+  .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 
 /// What developers run and nobody installs: a simulated BMC, the demo, the benchmark.

@@ -9,14 +9,7 @@
 import BenchSupport
 import Foundation
 
-Cleanup.shared.handleSignals()
-do {
-  try run()
-  Cleanup.shared.finish(0)
-} catch {
-  FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
-  Cleanup.shared.finish(1)
-}
+Cleanup.shared.main("bench") { try run() }
 
 func run() throws {
   let environment = ProcessInfo.processInfo.environment

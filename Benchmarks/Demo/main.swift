@@ -5,14 +5,7 @@
 import BenchSupport
 import Foundation
 
-Cleanup.shared.handleSignals()
-do {
-  try run()
-  Cleanup.shared.finish(0)
-} catch {
-  FileHandle.standardError.write(Data("demo: \(error)\n".utf8))
-  Cleanup.shared.finish(1)
-}
+Cleanup.shared.main("demo") { try run() }
 
 func run() throws {
   let screen = Screen()

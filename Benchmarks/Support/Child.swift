@@ -73,6 +73,12 @@ public final class Child {
     return self.status == nil
   }
 
+  /// As a shell shows it: the exit status, or 128 + the signal that ended it; nil while it runs.
+  public var exitStatus: Int32? {
+    guard !isRunning, let status else { return nil }
+    return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+  }
+
   /// The last lines of its log, for an error message.
   public var lastWords: String {
     guard let log, let text = try? String(contentsOfFile: log, encoding: .utf8) else { return "" }

@@ -1,0 +1,7 @@
+SUMMARY = "Stands for the other mapper"
+LICENSE = "Apache-2.0"
+PV = "1.0+git"
+PROVIDES += "libmapper"
+PACKAGECONFIG ??= ""
+PACKAGECONFIG[unit-failure-monitor] = "-Dunit-failure-monitor=enabled,-Dunit-failure-monitor=disabled"
+PACKAGE_BEFORE_PN += "libmapper"

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <malloc.h>
 #include "csystem.h"
 
 void *shm_mmap(size_t size, bool writable, int file) {
@@ -23,3 +24,11 @@ int shm_owner_lock(void *cell) {
 }
 
 void shm_owner_unlock(void *cell) { pthread_mutex_unlock(cell); }
+
+const char *shm_secure_getenv(const char *name) { return secure_getenv(name); }
+
+const char *shm_optarg(void) { return optarg; }
+
+int shm_optind(void) { return optind; }
+
+void shm_return_free_memory(void) { malloc_trim(0); }

@@ -72,3 +72,13 @@ void *shm_mremap(void *old, size_t old_size, size_t new_size);
 _Static_assert(sizeof(pthread_mutex_t) <= 64, "the owner cell holds a mutex of every word size");
 int shm_owner_lock(void *cell);
 void shm_owner_unlock(void *cell);
+
+/* An environment variable, or NULL when it is not set or when this process has more rights than its caller. */
+const char *shm_secure_getenv(const char *name);
+
+/* What getopt_long(3) leaves behind: the argument of the option it returned, and the first index it has not looked at. */
+const char *shm_optarg(void);
+int shm_optind(void);
+
+/* Gives the pages that malloc(3) holds without use back to the system. For after a peak. */
+void shm_return_free_memory(void);

@@ -36,6 +36,13 @@ public final class Connection {
 
   deinit { unsafe sd_bus_flush_close_unref(raw) }
 
+  /// Sends what waits and leaves the bus. Closures that were subscribed are let go; nothing else works after this.
+  public func close() {
+    unsafe sd_bus_flush(raw)
+    unsafe sd_bus_close(raw)
+    handlers = []
+  }
+
   /// The unique name that the bus gave this connection.
   public var uniqueName: ByteString {
     var unique: UnsafePointer<CChar>?

@@ -6,7 +6,7 @@
 import CSystem
 
 /// A byte string that names one kind of thing. Copyable, compared and ordered by its bytes.
-public struct Name<Kind>: Hashable, Comparable {
+public struct Name<Kind>: Hashable, Comparable, Sendable {
   public var bytes: [UInt8]
 
   public init(_ bytes: [UInt8]) { self.bytes = bytes }

@@ -1,0 +1,67 @@
+// Answers of the database, written into a D-Bus message as they are read: no copy in between. A reply may hold tens of
+// thousands of strings, so this calls sd-bus as directly as can be.
+
+import CLibSystemd
+import Database
+
+/// Appends an answer to a message. Once something has failed it does nothing more, and `result` tells.
+@safe
+struct ReplyWriter: AnswerVisitor {
+  private let message: OpaquePointer
+  /// Negative errno of what failed first, else 0.
+  private(set) var result: Int32 = 0
+
+  /// The message has to outlive the writer.
+  @unsafe init(_ message: OpaquePointer) { unsafe self.message = message }
+
+  mutating func openArray(_ contents: StaticString) { open("a", contents) }
+
+  mutating func close() { note(unsafe sd_bus_message_close_container(message)) }
+
+  // GetSubTree: a{sa{sas}}; GetObject: the inner a{sas}; the ...Paths calls: as.
+
+  mutating func beginObject(_ path: borrowing Text) {
+    open("e", "sa{sas}")
+    append(path)
+    open("a", "{sas}")
+  }
+
+  mutating func endObject() {
+    close()
+    close()
+  }
+
+  mutating func beginService(_ name: borrowing Text) {
+    open("e", "sas")
+    append(name)
+    open("a", "s")
+  }
+
+  mutating func interface(_ name: borrowing Text) { append(name) }
+
+  mutating func endService() {
+    close()
+    close()
+  }
+
+  mutating func path(_ path: borrowing Text) { append(path) }
+
+  @inline(__always)
+  private mutating func open(_ type: Unicode.Scalar, _ contents: StaticString) {
+    guard result >= 0 else { return }
+    let signature = unsafe UnsafeRawPointer(contents.utf8Start).assumingMemoryBound(to: CChar.self)
+    note(unsafe sd_bus_message_open_container(message, CChar(UInt8(ascii: type)), signature))
+  }
+
+  @inline(__always)
+  private mutating func append(_ text: borrowing Text) {
+    guard result >= 0 else { return }
+    let message = unsafe message
+    note(unsafe text.withCString { unsafe sd_bus_message_append_basic(message, CChar(UInt8(ascii: "s")), $0) })
+  }
+
+  @inline(__always)
+  private mutating func note(_ result: Int32) {
+    if result < 0, self.result >= 0 { self.result = result }
+  }
+}

@@ -55,8 +55,7 @@ let tests: [Target] = [
 
 /// What developers run and nobody installs: a simulated BMC, the demo, the benchmark.
 let benchmarks: [Target] = [
-  .target(name: "CBench", path: "Benchmarks/CBench"),
-  .target(name: "BenchSupport", dependencies: ["CBench", "CLibSystemd"], path: "Benchmarks/Support"),
+  .target(name: "BenchSupport", dependencies: ["TestSupport", "CLibSystemd"], path: "Benchmarks/Support"),
   .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
   .executableTarget(name: "demo", dependencies: ["BenchSupport"], path: "Benchmarks/Demo"),
   .executableTarget(name: "bench", dependencies: ["BenchSupport"], path: "Benchmarks/Bench"),

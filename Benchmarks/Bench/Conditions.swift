@@ -3,6 +3,8 @@
 import BenchSupport
 import Foundation
 
+import struct TestSupport.Run
+
 struct Conditions {
   var date: String
   var processor: String
@@ -46,9 +48,7 @@ struct Conditions {
   }
 
   private static func firstLine(of command: [String]) -> String? {
-    let child = try? Child(command, log: "/dev/null")
-    return child?.readLine(timeout: 5).map {
-      $0.replacingOccurrences(of: "D-Bus Message Bus Daemon", with: "dbus-daemon")
-    }
+    let output = (try? Run(command))?.output.split(separator: "\n").first.map(String.init)
+    return output?.replacingOccurrences(of: "D-Bus Message Bus Daemon", with: "dbus-daemon")
   }
 }

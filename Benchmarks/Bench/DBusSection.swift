@@ -30,7 +30,6 @@ struct DBusSection {
   /// One round on one mapper: starts it, makes all calls, ends it.
   func run(_ subject: Subject, into report: inout Report) throws {
     let mapper = try MapperProcess(command: subject.command, on: stage)
-    defer { mapper.stop() }
 
     func fact(_ line: String, _ value: Double, _ unit: String) {
       report.add(

@@ -9,6 +9,8 @@
 import BenchSupport
 import Foundation
 
+import struct TestSupport.Run
+
 Cleanup.shared.main("bench") { try run() }
 
 func run() throws {
@@ -25,7 +27,6 @@ func run() throws {
   let page = Document(path: "docs/benchmarks.md")
   for name in names {
     let stage = try Stage(treeFile: try file(ofTree: name), fleet: Programs.fleet)
-    defer { stage.strike() }
     let section = DBusSection(treeName: name, stage: stage)
     for round in 1...rounds {
       for subject in subjects {
@@ -58,8 +59,8 @@ func file(ofTree name: String) throws -> String {
   if FileManager.default.fileExists(atPath: kept) { return kept }
   guard name == "flood" else { throw Failure("no tree \(name): there are small, rainier, stress and flood") }
   let folder = ".build/trees"
-  let maker = try Child(["python3", "Benchmarks/Trees/make_tree.py", folder])
-  while maker.readLine(timeout: 60) != nil {}
+  let maker = try Run(["python3", "Benchmarks/Trees/make_tree.py", folder], within: 60)
+  guard maker.end == .exit(0) else { throw Failure("make_tree.py: \(maker.error)") }
   return "\(folder)/flood.json"
 }
 

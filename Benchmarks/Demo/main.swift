@@ -45,9 +45,7 @@ func run() throws {
   try caller.ask("Which sensors does the chassis have?", .endpoints("\(chassis)/all_sensors")) { $0.readEndpoints() }
   try caller.ask("And something that is not there?", .getObject("/xyz/openbmc_project/nowhere", [])) { _ in [] }
 
-  mapper.stop()
-  stage.strike()
-  screen.say("\nEverything that was started has ended. On a system that runs shmapperd, the first question is")
+  screen.say("\nEverything that was started ends now. On a system that runs shmapperd, the first question is")
   screen.say("  busctl call \(mapperName) \(mapperPath) \\")
   screen.say("    \(mapperName) GetObject sas \(sensor) 0")
 }

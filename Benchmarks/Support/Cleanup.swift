@@ -1,7 +1,7 @@
-// What must be undone before this process ends, whichever way it ends: children stopped, folders removed.
+// The life of a developer's tool: whichever way it ends, what it made in the file system is gone afterwards.
 //
-// Actions run last in, first out, once: at a normal end, or when SIGINT, SIGTERM or SIGHUP arrives.
-// SIGKILL cannot be caught; children then end by themselves, because `Child` ties their lives to their parent's.
+// Processes need no care here: a `Child` of TestSupport dies with the process that started it. SIGKILL cannot be caught;
+// the folder that it leaves is removed by the next tool or test that makes one.
 
 import Foundation
 
@@ -9,25 +9,29 @@ public final class Cleanup: @unchecked Sendable {
   public static let shared = Cleanup()
 
   private let lock = NSLock()
-  private var actions: [(id: Int, run: () -> Void)] = []
-  private var nextID = 0
+  private var folders: [String] = []
   private var interrupted = false
 
-  /// The whole life of a tool: runs `body`, prints what it throws, runs the actions and ends the process. SIGINT, SIGTERM and
-  /// SIGHUP run the actions too and end it with 128 + the signal's number. To be called before any other thread exists.
+  /// Removes that folder when the process ends, if it is still there.
+  public func remove(_ folder: String) {
+    lock.withLock { folders.append(folder) }
+  }
+
+  /// Runs `body`, prints what it throws, cleans up and ends the process. SIGINT, SIGTERM and SIGHUP clean up too and end it with
+  /// 128 + the signal's number. To be called before any other thread exists.
   public func main(_ name: String, _ body: () throws -> Void) -> Never {
     handleSignals()
     var status: Int32 = 0
     do {
       try body()
     } catch {
-      // What fails because a signal is taking everything away is not worth a message; Ctrl-C reaches the children first.
-      usleep(50_000)
+      // What fails because a signal is taking everything away is not worth a message.
+      usleep(20_000)
       if !isInterrupted { FileHandle.standardError.write(Data("\(name): \(error)\n".utf8)) }
       status = 1
     }
     while isInterrupted { pause() }
-    runAll()
+    removeAll()
     exit(status)
   }
 
@@ -44,27 +48,18 @@ public final class Cleanup: @unchecked Sendable {
       var number: Int32 = 0
       sigwait(&set, &number)
       lock.withLock { interrupted = true }
-      runAll()
+      removeAll()
       _exit(128 + number)
     }
     thread.start()
   }
 
-  /// Adds an action and returns what `cancel` takes.
-  public func add(_ action: @escaping () -> Void) -> Int {
-    lock.withLock {
-      nextID += 1
-      actions.append((nextID, action))
-      return nextID
+  private func removeAll() {
+    for folder in lock.withLock({ folders }) {
+      // Children live until we are gone. Under another name the folder is out of their reach, and nothing new appears in it.
+      let unreachable = folder + "-gone"
+      guard rename(folder, unreachable) == 0 else { continue }
+      try? FileManager.default.removeItem(atPath: unreachable)
     }
-  }
-
-  /// Forgets an action without running it.
-  public func cancel(_ id: Int) {
-    lock.withLock { actions.removeAll { $0.id == id } }
-  }
-
-  private func runAll() {
-    while let action = lock.withLock({ actions.popLast() }) { action.run() }
   }
 }

@@ -2,34 +2,38 @@
 
 import Foundation
 
+import class TestSupport.Child
+import class TestSupport.PrivateBus
+import class TestSupport.TemporaryFolder
+
 public final class Stage {
   public let tree: Tree
-  public let treeFile: String
   public let folder: TemporaryFolder
   public let bus: PrivateBus
   public let fleet: Child
 
-  /// Starts bus and fleet; returns when the fleet owns all its names. `fleet` is the program's path.
+  /// Starts a bus with a system bus's limits and a fleet; returns when the fleet owns all its names. `fleet` is the program's path.
   public init(treeFile: String, fleet program: String) throws {
-    self.treeFile = treeFile
     tree = try Tree(file: treeFile)
-    folder = try TemporaryFolder()
-    bus = try PrivateBus(in: folder)
-    fleet = try Child([program, "--tree", treeFile, "--address", bus.address], log: folder.file("fleet.log"))
-    guard let line = fleet.readLine(timeout: 60), line.hasPrefix("ready ") else {
-      throw Failure("the fleet did not start: \(fleet.lastWords)")
-    }
+    // In memory, as /run is on a BMC: the disk must not be part of a measurement.
+    let inMemory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+    folder = try TemporaryFolder(under: ProcessInfo.processInfo.environment["TMPDIR"] ?? inMemory)
+    Cleanup.shared.remove(folder.path)
+    bus = try PrivateBus(in: folder, maxReplies: 128)
+
+    let lines = LineReader()
+    fleet = try Child([program, "--tree", treeFile, "--address", bus.address], output: lines.writer, error: 2)
+    lines.closeWriter()
+    guard let line = lines.next(timeout: 60), line.hasPrefix("ready ") else { throw Failure("the fleet did not start") }
   }
 
-  /// Ends all and removes the folder.
-  public func strike() {
+  deinit {
     fleet.stop()
     bus.stop()
-    folder.remove()
   }
 }
 
-/// A mapper that runs on a stage.
+/// A mapper that runs on a stage. It ends with this object.
 public final class MapperProcess {
   public let process: Child
   public let poolPath: String
@@ -53,14 +57,17 @@ public final class MapperProcess {
     }
     let expected = stage.tree.associations
 
+    let log = try stage.folder.create("mapper.log")
     let start = ContinuousClock.now
     process = try Child(
       ["/bin/sh", "-c", "exec \(command)"],
       environment: ["DBUS_SYSTEM_BUS_ADDRESS": stage.bus.address, "SHMAPPER_POOL": poolPath],
-      log: stage.folder.file("mapper.log"))
+      output: log.fileDescriptor, error: log.fileDescriptor)
     let end = start + .seconds(seconds)
     func mustGoOn() throws {
-      guard process.isRunning else { throw Failure("the mapper ended: \(process.lastWords)") }
+      guard process.isRunning else {
+        throw Failure("the mapper ended: \((try? stage.folder.read("mapper.log")) ?? "")")
+      }
       guard ContinuousClock.now < end else { throw Failure("the mapper did not find the whole tree in \(seconds) s") }
     }
     while !waitingFor.isEmpty {
@@ -84,5 +91,5 @@ public final class MapperProcess {
     if let example = lost.first { throw Failure("the mapper lacks \(lost.count) paths, \(example) is one") }
   }
 
-  public func stop() { process.stop() }
+  deinit { process.stop() }
 }

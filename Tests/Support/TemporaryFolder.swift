@@ -7,9 +7,9 @@ import Foundation
 public final class TemporaryFolder {
   public let path: String
 
-  public init() throws {
-    _ = TemporaryFolder.swept
-    var template = Array("/tmp/shmapper-test-\(getpid())-XXXXXX".utf8CString)
+  public init(under base: String = "/tmp") throws {
+    TemporaryFolder.sweep(base)
+    var template = Array("\(base)/shmapper-test-\(getpid())-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw BusError("a temporary folder", code: errno) }
     path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
@@ -34,11 +34,11 @@ public final class TemporaryFolder {
     String(decoding: try Data(contentsOf: URL(fileURLWithPath: file(name))), as: UTF8.self)
   }
 
-  private static let swept: Void = {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] {
+  private static func sweep(_ base: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: base)) ?? [] {
       let parts = name.split(separator: "-")
       guard parts.count == 4, name.hasPrefix("shmapper-test-"), let pid = pid_t(parts[2]) else { continue }
-      if kill(pid, 0) != 0, errno == ESRCH { try? FileManager.default.removeItem(atPath: "/tmp/" + name) }
+      if kill(pid, 0) != 0, errno == ESRCH { try? FileManager.default.removeItem(atPath: "\(base)/\(name)") }
     }
-  }()
+  }
 }

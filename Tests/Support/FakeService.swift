@@ -59,14 +59,18 @@ public final class FakeService {
   /// How many calls came, and how many of them were Introspect.
   public private(set) var calls = 0
   public private(set) var introspections = 0
-  /// Answers calls before the script does: true when it has.
-  public var intercept: ((Call) -> Bool)?
+  private let intercept: (Call) -> Bool
 
   private var children: [String: [String]]?
 
   /// Connects, and takes the script's names one after the other.
-  public init(_ script: ServiceScript, at address: String, on loop: Loop) throws {
+  ///
+  /// - intercept: gets each call before the script does; true when it has dealt with it.
+  public init(
+    _ script: ServiceScript, at address: String, on loop: Loop, intercept: @escaping (Call) -> Bool = { _ in false }
+  ) throws {
     self.script = script
+    self.intercept = intercept
     names = script.names
     connection = try Connection(to: address, on: loop)
     connection.onCall = { [unowned self] call in
@@ -125,7 +129,7 @@ public final class FakeService {
 
   private func answer(_ call: Call) throws {
     calls += 1
-    if let intercept, intercept(call) { return }
+    if intercept(call) { return }
     let message = call.message
     switch message.member {
     case "Introspect": try introspect(call)

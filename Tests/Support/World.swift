@@ -58,7 +58,9 @@ public final class World {
 
   public func connect() throws -> Connection { try Connection(to: address, on: loop) }
 
-  public func start(_ script: ServiceScript) throws -> FakeService {
-    try FakeService(script, at: address, on: loop)
+  public func start(
+    _ script: ServiceScript, intercept: @escaping (Call) -> Bool = { _ in false }
+  ) throws -> FakeService {
+    try FakeService(script, at: address, on: loop, intercept: intercept)
   }
 }

@@ -42,6 +42,7 @@ final class Daemon {
   /// Serves until SIGTERM or SIGINT; returns the exit status.
   func run() throws(BusError) -> Int32 {
     try addObjects()
+    try subscribe()
     try findServices()
     loop = try EventLoop(
       connection, deadline: { [self] in min(scanner.deadline, updates.deadline) },

@@ -7,7 +7,7 @@ import Bus
 import Database
 
 extension Daemon {
-  /// Subscribes. Before the name is taken and the services are listed, so that nothing falls between.
+  /// Subscribes. To be done before the services are listed, so that nothing falls between.
   func subscribe() throws(BusError) {
     try connection.subscribe(
       "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged'"

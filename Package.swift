@@ -17,9 +17,15 @@ let swift: [SwiftSetting] =
 let link: [LinkerSetting] =
   embedded
   ? [
-    .unsafeFlags(["-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections"]),
+    // --as-needed: a program that parses no XML does not load libxml2, although the module that could is a part of it.
+    .unsafeFlags([
+      "-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
+    ]),
     .linkedLibrary("m"),
   ] : []
+
+/// The few C functions: each in a section of its own, so that a product holds only those that it calls.
+let c: [CSetting] = embedded ? [.unsafeFlags(["-Os", "-ffunction-sections", "-fdata-sections"])] : []
 
 /// Settings of a shared library: its soname, and a version script that hides all but its C functions.
 func library(_ soname: String, _ script: String) -> [LinkerSetting] {
@@ -34,14 +40,17 @@ func library(_ soname: String, _ script: String) -> [LinkerSetting] {
 let installed: [Target] = [
   .systemLibrary(name: "CLibSystemd", path: "Sources/CLibSystemd", pkgConfig: "libsystemd"),
   .systemLibrary(name: "CLibXML2", path: "Sources/CLibXML2", pkgConfig: "libxml-2.0"),
-  .target(name: "CSystem"),
-  .target(name: "CSDBus", dependencies: ["CLibSystemd"]),
+  .target(name: "CSystem", cSettings: c),
+  .target(name: "CSDBus", dependencies: ["CLibSystemd"], cSettings: c),
   .target(name: "ShMap", dependencies: ["CSystem"], path: "Sources/ShMap/Kit", swiftSettings: swift),
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
   .target(
     name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
     path: "Sources/Mapper/Bus", swiftSettings: swift),
+  .executableTarget(
+    name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
 ]
 
 let tests: [Target] = [
@@ -50,6 +59,8 @@ let tests: [Target] = [
   .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
   .testTarget(
     name: "ConformanceTests", dependencies: ["TestSupport"], path: "Tests/Conformance", exclude: ["vectors"]),
+  .testTarget(
+    name: "PackagingTests", dependencies: ["TestSupport", "phosphor-unit-failure-monitor"], path: "Tests/Packaging"),
   .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 
@@ -63,6 +74,8 @@ let benchmarks: [Target] = [
 
 let package = Package(
   name: "shmapper",
-  products: [],
+  products: [
+    .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
+  ],
   targets: installed + (embedded ? [] : tests + benchmarks)
 )

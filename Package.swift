@@ -72,10 +72,21 @@ let benchmarks: [Target] = [
   .executableTarget(name: "bench", dependencies: ["BenchSupport"], path: "Benchmarks/Bench"),
 ]
 
+/// SHMAPPER_FUZZ=1: one program for each thing that reads hostile input. They need flags that `make fuzz` gives.
+let fuzzers: [Target] =
+  Context.environment["SHMAPPER_FUZZ"] == "1"
+  ? [
+    .target(name: "FuzzDriver", path: "Fuzz/Driver"),
+    .executableTarget(
+      name: "fuzz-Introspection", dependencies: ["Bus", "FuzzDriver"], path: "Fuzz/Introspection",
+      exclude: ["corpus", "dictionary"],
+      swiftSettings: swift),
+  ] : []
+
 let package = Package(
   name: "shmapper",
   products: [
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
-  targets: installed + (embedded ? [] : tests + benchmarks)
+  targets: installed + (embedded ? [] : tests + benchmarks + fuzzers)
 )

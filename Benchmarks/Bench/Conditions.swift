@@ -37,7 +37,7 @@ struct Conditions {
 
   var sentence: String {
     "Measured \(date) UTC on \(cores) cores of \(processor), Linux \(kernel), \(bus), "
-      + "commit \(commit), \(rounds) rounds."
+      + "commit \(commit), \(rounds) round\(rounds == 1 ? "" : "s")."
   }
 
   var dictionary: [String: Any] {

@@ -63,7 +63,11 @@ private final class IntrospectionReader {
     let me = unsafe Unmanaged.passUnretained(self).toOpaque()
     guard let context = unsafe xmlCreatePushParserCtxt(&handler, me, nil, 0, nil) else { return false }
     unsafe self.context = context
-    defer { unsafe xmlFreeParserCtxt(context) }
+    defer {
+      // Entities that the document declares make libxml2 begin a tree, which belongs to whoever parses in pieces.
+      unsafe xmlFreeDoc(context.pointee.myDoc)
+      unsafe xmlFreeParserCtxt(context)
+    }
     // XML_PARSE_NOENT puts `&amp;` into attribute values as `&`. No other entity is known, whatever a DTD declares.
     unsafe xmlCtxtUseOptions(context, Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOENT.rawValue))
     let error = unsafe xml.withMemoryRebound(to: CChar.self) { text in

@@ -22,3 +22,9 @@ cross: need-swift ## the same for ARCH=armv7, armv6 or aarch64, under dist-ARCH/
 
 yocto-check: need-swift ## lint the OpenEmbedded layer, parse it with bitbake, run its recipe's tasks
 	@yocto/check/run
+
+# The tests of the units ask systemd itself.
+test: need-systemd
+.PHONY: need-systemd
+need-systemd:
+	@scripts/need systemd

@@ -6,10 +6,12 @@
 import CSystem
 
 /// A byte string that names one kind of thing. Copyable, compared and ordered by its bytes.
-public struct Name<Kind>: Hashable, Comparable, Sendable {
+public struct Name<Kind>: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
   public var bytes: [UInt8]
 
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  public init(stringLiteral literal: StaticString) { self.init(literal) }
 
   public init(_ literal: StaticString) {
     bytes = unsafe [UInt8](UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
@@ -96,3 +98,6 @@ public func compareBytes(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Int {
   }
   return order != 0 ? order : left.count - right.count
 }
+
+@inline(__always)
+func cStringLength(_ string: UnsafePointer<CChar>) -> Int { unsafe strlen(string) }

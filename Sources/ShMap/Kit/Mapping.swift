@@ -5,11 +5,11 @@
 
 import CSystem
 
-@safe struct Mapping: ~Copyable {
-  private(set) var base: UnsafeMutableRawPointer
+@safe @usableFromInline struct Mapping: ~Copyable {
+  @usableFromInline private(set) var base: UnsafeMutableRawPointer
   /// Bytes of address space that are mapped. Those beyond the file's end must not be touched.
-  private(set) var reserved: Int
-  let file: Int32
+  @usableFromInline private(set) var reserved: Int
+  @usableFromInline let file: Int32
   let writable: Bool
 
   /// Takes over `file`, which is closed with the mapping.
@@ -26,7 +26,7 @@ import CSystem
     self.writable = writable
   }
 
-  deinit {
+  @inlinable deinit {
     unsafe _ = munmap(base, reserved)
     _ = close(file)
   }

@@ -336,6 +336,8 @@ public final class MapperDatabase {
   /// Numbers about the database and its pool.
   public struct Statistics {
     public var objects: Int
+    public var services: Int
+    public var interfaces: Int
     public var associations: Int
     public var poolBytes: Int
     public var usedBytes: Int
@@ -344,7 +346,9 @@ public final class MapperDatabase {
 
   public var statistics: Statistics {
     Statistics(
-      objects: Int(registry.roots.objectCount), associations: Int(registry.roots.associationCount),
+      objects: Int(registry.roots.objectCount), services: registry.keys(of: registry.roots.services).count,
+      interfaces: registry.keys(of: registry.roots.interfaces).count,
+      associations: Int(registry.roots.associationCount),
       poolBytes: registry.storage.pool.size, usedBytes: registry.storage.pool.usedBytes,
       generation: registry.storage.pool.generation)
   }

@@ -12,19 +12,6 @@ void *shm_mremap(void *old, size_t old_size, size_t new_size) {
   return start == MAP_FAILED ? NULL : start;
 }
 
-int shm_owner_lock(void *cell) {
-  pthread_mutexattr_t attributes;
-  int error = pthread_mutexattr_init(&attributes);
-  if (error == 0) error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  if (error == 0) error = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  if (error == 0) error = pthread_mutex_init(cell, &attributes);
-  if (error == 0) error = pthread_mutex_lock(cell);
-  pthread_mutexattr_destroy(&attributes);
-  return -error;
-}
-
-void shm_owner_unlock(void *cell) { pthread_mutex_unlock(cell); }
-
 const char *shm_secure_getenv(const char *name) { return secure_getenv(name); }
 
 const char *shm_optarg(void) { return optarg; }

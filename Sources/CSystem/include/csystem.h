@@ -66,13 +66,6 @@ static inline uint64_t shm_now_us(void) {
 void *shm_mmap(size_t size, bool writable, int file);
 void *shm_mremap(void *old, size_t old_size, size_t new_size);
 
-/* The lock by which a pool's writer shows that it lives: a robust process-shared mutex in 64 bytes of shared memory, taken
- * for life by the calling thread. Its first word is the holder's thread id; the kernel sets FUTEX_OWNER_DIED in it when the
- * thread ends without unlocking, which any process that maps the page sees by a plain load. 0 or -errno. */
-_Static_assert(sizeof(pthread_mutex_t) <= 64, "the owner cell holds a mutex of every word size");
-int shm_owner_lock(void *cell);
-void shm_owner_unlock(void *cell);
-
 /* An environment variable, or NULL when it is not set or when this process has more rights than its caller. */
 const char *shm_secure_getenv(const char *name);
 

@@ -1,169 +1,187 @@
 // The allocator of a pool: two-level segregated fit with boundary tags, so that allocate and free take constant time and
 // neighbouring free blocks are always one block.
 //
-//     block    0  size        bytes of the block, this header included; bit 0: in use
-//              4  before      bytes of the block before this one; 0 for the first
+//     block    0  size        bytes of the block, this header included, a multiple of 8; bit 0: in use
+//              4  before      bytes of the block before this one, 0 for the first of a region; bits 0 to 2: the arena
 //              8  payload     what allocate() returns; in a free block: next and previous of its list
 //
-//     heap     0  last        the last block, which growth extends
-//              4  used        bytes in blocks in use
-//              8  firstLevel  one bit per power of two that has free blocks
-//             12  secondLevel[28]   one bit per list below it
-//            124  lists[28][8]      first free block of each list
+//     arena    0  lock        cell, see Cell.swift; a pool with one writer does without
+//             40  used        bytes in blocks in use
+//             44  broken      1: a holder of the lock died, the lists are to be made anew
+//             48  firstLevel  one bit per level that has free blocks
+//             52  secondLevel[27]   one bit per list of that level
+//            160  lists[27][8]      first free block of each list
 //
-// Payloads are aligned to 8 bytes.
+// Payloads are aligned to 8 bytes. The chain of blocks runs from the end of the pool's first pages to a mark, a header with
+// size 0 in use. It is cut into regions, each of one arena; blocks of different arenas are never joined, so that whoever
+// holds an arena's lock touches no block of another.
+//
+// Promise: the chain can be walked at any instruction, whoever dies. Cutting a block writes the new header first and then, in
+// one store, the shorter size of the old one; joining is one store of the longer size. Only lists, tags (`before`) and sums can
+// be wrong after a death; `rebuild` makes them anew from the chain (HeapRecovery.swift).
 
 import CSystem
 
-enum Heap {
+/// One arena of a pool, for as long as its lock is held, or its pool has a single writer.
+struct Heap {
+  let memory: Memory
+  let number: UInt32
+  let arena: UInt32
+
   static let firstGrowth = 64 << 10
   static let headerBytes: UInt32 = 8
   static let smallestBlock: UInt32 = 16
-  static let levels = 28
-  static let lists = 8
+  static let largestRequest = 1 << 30
+  static let levels: UInt32 = 27
 
-  static let lastAt = Layout.heapAt
-  static let usedAt = Layout.heapAt + 4
-  static let firstLevelAt = Layout.heapAt + 8
-  static let secondLevelAt = Layout.heapAt + 12
-  static let listsAt = Layout.heapAt + 12 + 4 * UInt32(levels)
+  static let usedAt: UInt32 = 40
+  static let brokenAt: UInt32 = 44
+  static let firstLevelAt: UInt32 = 48
+  static let secondLevelAt: UInt32 = 52
+  static let listsAt: UInt32 = 160
 
-  /// The list that holds blocks of `size` bytes: rounded down, as for a free block.
-  static func list(of size: UInt32) -> (level: Int, list: Int) {
-    let power = 31 - size.leadingZeroBitCount
-    return (power - 4, Int((size >> UInt32(power - 3)) & 7))
+  @inline(__always)
+  init(_ memory: Memory, arena number: UInt32) {
+    self.memory = memory
+    self.number = number
+    arena = Layout.arenaTableAt + number * Layout.arenaBytes
   }
-}
 
-extension Pool {
-  /// Gives `bytes` bytes whose contents are undefined, aligned to 8. Grows the pool when needed.
-  public mutating func allocate(_ bytes: Int) throws(PoolError) -> UInt32 {
-    guard bytes >= 0, bytes < 1 << 31 else { throw .full }
-    let size = max(Heap.smallestBlock, (UInt32(bytes) + Heap.headerBytes + 7) & ~7)
-    var block = findFree(size)
-    while block == 0 {
-      try extend(size)
-      block = findFree(size)
-    }
-    unlink(block)
-    split(block, size)
-    self[block] |= 1
-    self[Heap.usedAt] += self[block] & ~7
+  /// The block that a request for `bytes` needs. Throws `full` when no pool can hold it.
+  @inline(__always)
+  static func blockSize(_ bytes: Int) throws(PoolError) -> UInt32 {
+    guard bytes >= 0, bytes <= largestRequest else { throw .full }
+    return max(smallestBlock, (UInt32(bytes) + headerBytes + 7) & ~7)
+  }
+
+  @inline(__always)
+  func word(_ at: UInt32) throws(PoolError) -> UInt32 { try memory.load(at) }
+
+  @inline(__always)
+  func set(_ at: UInt32, _ value: UInt32) throws(PoolError) { try memory.store(value, at: at) }
+
+  // MARK: Blocks
+
+  /// A block of `size` bytes taken out of the free ones; its payload. None when there is none long enough.
+  func allocate(_ size: UInt32) throws(PoolError) -> UInt32? {
+    let block = try findFree(size)
+    guard block != 0 else { return nil }
+    try unlink(block)
+    try cut(block, to: size)
+    let taken = try word(block)
+    try set(block, taken | 1)
+    try set(arena + Heap.usedAt, try word(arena + Heap.usedAt) &+ taken)
     return block + Heap.headerBytes
   }
 
-  /// Gives a block back. Its neighbours join it when they are free.
-  public mutating func free(_ payload: UInt32) {
-    var block = payload - Heap.headerBytes
-    precondition(self[block] & 1 == 1, "freed twice, or not from this pool")
-    var size = self[block] & ~7
-    self[Heap.usedAt] -= size
-    let before = self[block + 4]
-    if before != 0, self[block - before] & 1 == 0 {
+  /// Gives a block back. Its neighbours join it when they are free. Throws `notAllocated`, and changes nothing, when `payload`
+  /// is no block in use.
+  func free(_ payload: UInt32) throws(PoolError) {
+    let block = try check(payload)
+    let size = try word(block) & ~7
+    try set(arena + Heap.usedAt, try word(arena + Heap.usedAt) &- size)
+    try join(block, size)
+  }
+
+  /// Makes a block shorter or, when the one behind it is free and long enough, longer. False: it takes another block.
+  func resize(_ payload: UInt32, to size: UInt32) throws(PoolError) -> Bool {
+    let block = try check(payload)
+    let old = try word(block) & ~7
+    var now = old
+    if now < size {
+      let next = block + now
+      guard try isFree(next) else { return false }
+      let more = try word(next)
+      guard more >= size - now else { return false }
+      try unlink(next)
+      now += more
+      try set(block, now | 1)
+      try set(next, 0)
+      try tagNext(block, now)
+    }
+    if now - size >= Heap.smallestBlock {
+      let rest = block + size
+      try set(rest, (now - size) | 1)
+      try set(rest + 4, size | number)
+      try set(block, size | 1)
+      try join(rest, now - size)
+      now = size
+    }
+    try set(arena + Heap.usedAt, try word(arena + Heap.usedAt) &+ now &- old)
+    return true
+  }
+
+  /// The block of a payload that is in use, belongs to this arena, and agrees with its neighbours.
+  func check(_ payload: UInt32) throws(PoolError) -> UInt32 {
+    guard payload & 7 == 0, payload >= Layout.headerBytes + Heap.headerBytes, Int(payload) < memory.size else {
+      throw .notAllocated
+    }
+    let block = payload - Heap.headerBytes
+    let size = try word(block)
+    let before = try word(block + 4)
+    guard size & 7 == 1, size > Heap.smallestBlock, before & 7 == number else { throw .notAllocated }
+    guard Int(block) + Int(size & ~7) + 8 <= memory.size else { throw .notAllocated }
+    let after = try word(block + (size & ~7) + 4)
+    guard after & 7 != number || after & ~7 == 0 || after & ~7 == size & ~7 else { throw .notAllocated }
+    if before & ~7 != 0 {
+      guard before & ~7 <= block - Layout.headerBytes, try word(block - (before & ~7)) & ~7 == before & ~7 else {
+        throw .notAllocated
+      }
+    }
+    return block
+  }
+
+  /// Whether a block lies in the same region, so that the two may be joined.
+  @inline(__always)
+  private func isMine(_ next: UInt32) throws(PoolError) -> Bool {
+    let before = try word(next + 4)
+    return before & 7 == number && before & ~7 != 0
+  }
+
+  @inline(__always)
+  private func isFree(_ next: UInt32) throws(PoolError) -> Bool {
+    guard try isMine(next) else { return false }
+    return try word(next) & 1 == 0
+  }
+
+  /// Makes a block in use of `size` bytes free, together with its free neighbours.
+  func join(_ freed: UInt32, _ length: UInt32) throws(PoolError) {
+    var block = freed
+    var size = length
+    let next = block + size
+    let before = try word(block + 4) & ~7
+    let joinsNext = try isFree(next)
+    if joinsNext {
+      try unlink(next)
+      size += try word(next)
+    }
+    if before != 0, try word(block - before) & 1 == 0 {
       block -= before
-      unlink(block)
-      size += self[block]
+      try unlink(block)
+      size += before
     }
-    if block + size != endOfHeap, self[block + size] & 1 == 0 {
-      unlink(block + size)
-      size += self[block + size]
-    }
-    self[block] = size
-    tagNext(block, size)
-    link(block)
-  }
-
-  /// Bytes that a block can hold, at least what was asked for.
-  public func capacity(of payload: UInt32) -> Int { Int((self[payload - Heap.headerBytes] & ~7) - Heap.headerBytes) }
-
-  /// Bytes in blocks that are in use, their headers included.
-  public var usedBytes: Int { Int(self[Heap.usedAt]) }
-
-  mutating func initializeHeap() {
-    let first = Layout.headerBytes
-    self[first] = UInt32(size) - first
-    self[first + 4] = 0
-    self[Heap.lastAt] = first
-    link(first)
-  }
-
-  private var endOfHeap: UInt32 { UInt32(size) }
-
-  private mutating func extend(_ wanted: UInt32) throws(PoolError) {
-    let end = endOfHeap
-    try grow(by: max(Int(wanted), Heap.firstGrowth, size / 8))
-    let last = self[Heap.lastAt]
-    let more = endOfHeap - end
-    if self[last] & 1 == 0 {
-      unlink(last)
-      self[last] += more
-      link(last)
-    } else {
-      self[end] = more
-      self[end + 4] = self[last] & ~7
-      self[Heap.lastAt] = end
-      link(end)
-    }
+    try set(block, size)
+    // What were headers must not look like blocks in use any more: that is how a second free is told.
+    if block != freed { try set(freed, 0) }
+    if joinsNext { try set(next, 0) }
+    try tagNext(block, size)
+    try link(block, size)
   }
 
   /// Cuts a free block, out of its list, down to `size`; the rest becomes a free block when it can be one.
-  private mutating func split(_ block: UInt32, _ size: UInt32) {
-    let rest = self[block] - size
+  private func cut(_ block: UInt32, to size: UInt32) throws(PoolError) {
+    let rest = try word(block) - size
     guard rest >= Heap.smallestBlock else { return }
     let next = block + size
-    self[next] = rest
-    self[next + 4] = size
-    self[block] = size
-    tagNext(next, rest)
-    link(next)
+    try set(next, rest)
+    try set(next + 4, size | number)
+    try set(block, size)
+    try tagNext(next, rest)
+    try link(next, rest)
   }
 
-  /// Tells the block behind `block` how long that one is.
-  private mutating func tagNext(_ block: UInt32, _ size: UInt32) {
-    if block + size == endOfHeap { self[Heap.lastAt] = block } else { self[block + size + 4] = size }
-  }
-
-  // MARK: Lists of free blocks
-
-  private func findFree(_ size: UInt32) -> UInt32 {
-    // Rounded up to the next list, so that any block found there is long enough.
-    let power = 31 - size.leadingZeroBitCount
-    let rounded = size + (UInt32(1) << UInt32(power - 3)) - 1
-    guard rounded >= size else { return 0 }
-    var (level, list) = Heap.list(of: rounded)
-    var second = self[Heap.secondLevelAt + 4 * UInt32(level)] & (~0 << UInt32(list))
-    if second == 0 {
-      let first = self[Heap.firstLevelAt] & (level + 1 < 32 ? ~0 << UInt32(level + 1) : 0)
-      guard first != 0 else { return 0 }
-      level = first.trailingZeroBitCount
-      second = self[Heap.secondLevelAt + 4 * UInt32(level)]
-    }
-    list = second.trailingZeroBitCount
-    return self[Heap.listsAt + 4 * UInt32(level * Heap.lists + list)]
-  }
-
-  private mutating func link(_ block: UInt32) {
-    let (level, list) = Heap.list(of: self[block])
-    let head = Heap.listsAt + 4 * UInt32(level * Heap.lists + list)
-    let next = self[head]
-    self[block + 8] = next
-    self[block + 12] = 0
-    if next != 0 { self[next + 12] = block }
-    self[head] = block
-    self[Heap.firstLevelAt] |= 1 << UInt32(level)
-    self[Heap.secondLevelAt + 4 * UInt32(level)] |= 1 << UInt32(list)
-  }
-
-  private mutating func unlink(_ block: UInt32) {
-    let (level, list) = Heap.list(of: self[block])
-    let head = Heap.listsAt + 4 * UInt32(level * Heap.lists + list)
-    let next = self[block + 8]
-    let previous = self[block + 12]
-    if next != 0 { self[next + 12] = previous }
-    if previous != 0 { self[previous + 8] = next } else { self[head] = next }
-    if self[head] == 0 {
-      self[Heap.secondLevelAt + 4 * UInt32(level)] &= ~(1 << UInt32(list))
-      if self[Heap.secondLevelAt + 4 * UInt32(level)] == 0 { self[Heap.firstLevelAt] &= ~(1 << UInt32(level)) }
-    }
+  /// Tells the block behind `block` how long that one is, if they are neighbours in one region.
+  private func tagNext(_ block: UInt32, _ size: UInt32) throws(PoolError) {
+    if try isMine(block + size) { try set(block + size + 4, size | number) }
   }
 }

@@ -1,7 +1,7 @@
-// The first page of a pool, which is the same for 32- and 64-bit processes.
+// The first pages of a pool, which are the same for 32- and 64-bit processes.
 //
 //        0  magic            "shmap" and a mark for the byte order
-//        8  version          of this page and of the heap's blocks
+//        8  version          of these pages and of the heap's blocks
 //       12  state            preparing, ready, or retired (a newer file has taken this one's name)
 //       16  size             bytes of the file; only ever grows
 //       20  root             offset of the published root block; zero before the first publication
@@ -11,13 +11,23 @@
 //       36  contents         what the pool is used for, chosen by its creator: a kind and a version
 //       40  identity         16 bytes chosen by the creator (for the mapper: the id of its bus)
 //       56  stamp            a 64-bit time as three words: high, low, high again
-//      128  owner            robust lock that the writer holds for its life; the kernel marks it when the writer dies
-//      256  heap             the allocator's lists
-//     4096  first block
+//       68  end              the mark that ends the chain of blocks
+//       72  arenas           arenas that have blocks: those below this number
+//       76  poolReaders      reader entries that were ever used: those below this number
+//       80  lockReaders      the same for the reader-writer locks inside of the pool
+//       84  lifetime         1: the file stays when the last process leaves
+//       88  user             block for the application's own use, made by the creator
+//       92  seed             random, for hashes
+//      128  owner            lock cell that the writer holds for its life; the kernel marks it when the writer dies
+//      192  lock             the pool's reader-writer lock
+//     1024  arenas[4]        the allocator's lists, see Heap.swift
+//     5120  readers[240]     who holds a reader-writer lock for reading, see ReaderWriterLock.swift
+//    20480  first block
 //
-// Every word that changes after the pool is ready is read and written as an atomic 32-bit word.
+// Every word that changes after the pool is ready is read and written as an atomic 32-bit word. Pages that a pool does not
+// use are holes in its file and take no memory.
 
-/// Offsets of the words in the first page.
+/// Offsets of the words in the first pages.
 public enum Layout {
   public static let magicLow: UInt32 = 0x616d_6873  // "shma"
   public static let magicHigh: UInt32 = 0x0102_0070  // "p", then the byte order mark
@@ -34,11 +44,25 @@ public enum Layout {
   static let contentsAt: UInt32 = 36
   static let identityAt: UInt32 = 40
   static let stampAt: UInt32 = 56
+  static let endAt: UInt32 = 68
+  static let arenasAt: UInt32 = 72
+  static let poolReadersAt: UInt32 = 76
+  static let lockReadersAt: UInt32 = 80
+  static let lifetimeAt: UInt32 = 84
+  static let userAt: UInt32 = 88
+  static let seedAt: UInt32 = 92
   static let ownerAt: UInt32 = 128
-  static let heapAt: UInt32 = 256
+  static let lockAt: UInt32 = 192
+  static let arenaTableAt: UInt32 = 1024
+  static let arenaBytes: UInt32 = 1024
+  static let arenaLimit: UInt32 = 4
+  static let readersAt: UInt32 = 5120
+  static let readerBytes: UInt32 = 64
+  static let poolReaderLimit: UInt32 = 64
+  static let lockReaderLimit: UInt32 = 176
 
   /// Bytes before the first block of the heap.
-  public static let headerBytes: UInt32 = 4096
+  public static let headerBytes: UInt32 = 20480
 
   enum State {
     static let preparing: UInt32 = 0

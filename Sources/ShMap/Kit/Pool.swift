@@ -48,22 +48,21 @@ public struct Pool: ~Copyable {
     self[Layout.sizeAt] = UInt32(first)
     self[Layout.contentsAt] = contents
     for index in 0..<16 { setByte(identity[index], at: Layout.identityAt + UInt32(index)) }
-    initializeHeap()
     unsafe shm_store32_release(headerWord(Layout.stateAt), Layout.State.ready)
   }
 
   private var temporary: [UInt8]?
 
-  /// Maps a new file of `size` bytes and takes the owner's lock in it. Takes over the descriptor.
+  /// Maps a new file of `size` bytes, takes the owner's lock in it and makes its heap. Takes over the descriptor.
   private static func prepare(_ file: Int32, size: Int, reserve: Int) throws(PoolError) -> Mapping {
     guard ftruncate(file, off_t(size)) == 0 else {
       let code = shm_errno()
       _ = close(file)
       throw .system(code)
     }
-    let mapping = try Mapping(file: file, writable: true, size: size, reserve: reserve)
-    let locked = unsafe shm_owner_lock(mapping.base + Int(Layout.ownerAt))
-    guard locked == 0 else { throw .system(-locked) }
+    var mapping = try Mapping(file: file, writable: true, size: size, reserve: reserve)
+    try mapping.own(Layout.ownerAt)
+    try Heap.initialize(unsafe Memory(base: mapping.base, size: size))
     return mapping
   }
 
@@ -75,7 +74,6 @@ public struct Pool: ~Copyable {
   }
 
   deinit {
-    unsafe shm_owner_unlock(mapping.base + Int(Layout.ownerAt))
     if let temporary { PoolFile.remove(temporary) }
   }
 
@@ -130,6 +128,10 @@ public struct Pool: ~Copyable {
     size = wanted
     // Published before any root can lead beyond the old end: a reader loads the root first and the size after it.
     unsafe shm_store32_release(mapping.base + Int(Layout.sizeAt), UInt32(wanted))
+  }
+
+  var memory: Memory {
+    @inline(__always) get { unsafe Memory(base: mapping.base, size: size) }
   }
 
   /// The address of a word of the first page, for the atomic operations in this module.

@@ -21,4 +21,16 @@ public enum PoolError: Error, Equatable {
   case full
   /// The state that was being read has been recycled meanwhile; reading again gives a newer one.
   case stale
+  /// What was to be freed is no block in use: freed twice, or not from this pool. Nothing was changed.
+  case notAllocated
+  /// The calling thread holds this lock already, and waiting for itself would never end.
+  case deadlock
+  /// The calling thread does not hold the lock that it was to give up.
+  case notHolder
+  /// More threads hold reader-writer locks of this pool for reading than it has room for.
+  case tooManyReaders
+  /// A name that cannot be a pool's: empty, too long, or with a slash or a NUL in it.
+  case badName
+  /// An index beyond the elements of a vector.
+  case outOfRange
 }

@@ -68,10 +68,11 @@ enum PoolFile {
 
   /// Checks the first page of a pool that has just been mapped; gives the size that it states.
   static func check(_ view: ReadView, length: Int) throws(PoolError) -> Int {
-    guard length >= Int(Layout.headerBytes) else { throw .tooShort }
+    guard length >= Int(Layout.seedAt) else { throw .tooShort }
     guard try view.word(Layout.magicAt) == Layout.magicLow else { throw .notAPool }
     guard try view.word(Layout.magicAt + 4) == Layout.magicHigh, try view.word(Layout.versionAt) == Layout.version
     else { throw .wrongVersion }
+    guard length >= Int(Layout.headerBytes) else { throw .tooShort }
     let size = Int(try view.word(Layout.sizeAt))
     guard size >= Int(Layout.headerBytes), size & 7 == 0 else { throw .damaged }
     guard size <= length else { throw .tooShort }

@@ -45,7 +45,6 @@ public struct Reader: ~Copyable {
   ) throws(PoolError) {
     let (file, length) = try PoolFile.open(path, writable: false, trust: trust)
     var mapping = try Mapping(file: file, writable: false, size: max(length, 4096), reserve: reserve)
-    guard length >= Int(Layout.headerBytes) else { throw .tooShort }
     let size = try Reader.check(mapping, length: length, contents: contents, identity: identity)
     try mapping.cover(size)
     self.mapping = mapping

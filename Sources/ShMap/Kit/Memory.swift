@@ -1,0 +1,43 @@
+// The bytes of a pool that this process may write, as the toolkit itself sees them: words by their offset, each access
+// checked, so that a damaged pool gives `damaged` and never a wild pointer. Nobody outside of the module gets one.
+
+import CSystem
+
+/// A pool's bytes. Valid as long as the mapping that it came from and, in a shared pool, while the read lock is held.
+@safe struct Memory {
+  let base: UnsafeMutableRawPointer
+  let size: Int
+
+  @inline(__always)
+  init(base: UnsafeMutableRawPointer, size: Int) {
+    unsafe self.base = base
+    self.size = size
+  }
+
+  @inline(__always)
+  func check(_ at: UInt32) throws(PoolError) {
+    guard Int(at) &+ 4 <= size, at & 3 == 0 else { throw .damaged }
+  }
+
+  /// The word at an offset.
+  @inline(__always)
+  func load(_ at: UInt32) throws(PoolError) -> UInt32 {
+    try check(at)
+    return unsafe shm_load32(base + Int(at))
+  }
+
+  /// Stores after all stores before it, as whoever loads with acquire sees it. On a process's own death it is the order of
+  /// the instructions that counts, which this keeps too.
+  @inline(__always)
+  func store(_ value: UInt32, at: UInt32) throws(PoolError) {
+    try check(at)
+    unsafe shm_store32_release(base + Int(at), value)
+  }
+
+  /// `bytes` bytes at an offset, inside of the pool and aligned to 8.
+  @inline(__always)
+  func pointer(_ at: UInt32, bytes: Int) throws(PoolError) -> UnsafeMutableRawPointer {
+    guard bytes >= 0, at & 7 == 0, at >= Layout.headerBytes, Int(at) &+ bytes <= size else { throw .damaged }
+    return unsafe base + Int(at)
+  }
+}

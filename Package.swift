@@ -79,8 +79,10 @@ let fuzzers: [Target] =
     .target(name: "FuzzDriver", path: "Fuzz/Driver"),
     .executableTarget(
       name: "fuzz-Introspection", dependencies: ["Bus", "FuzzDriver"], path: "Fuzz/Introspection",
-      exclude: ["corpus", "dictionary"],
-      swiftSettings: swift),
+      exclude: ["corpus", "dictionary"], swiftSettings: swift),
+    .executableTarget(
+      name: "fuzz-Pool", dependencies: ["Database", "ShMap", "CSystem", "FuzzDriver"], path: "Fuzz/Pool",
+      exclude: ["corpus"], swiftSettings: swift),
   ] : []
 
 let package = Package(

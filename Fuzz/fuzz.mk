@@ -14,7 +14,8 @@ fuzz: need-build ## fuzz what reads hostile input; SECONDS_EACH=30
 	    -Xswiftc -sanitize=fuzzer,address -Xswiftc -parse-as-library -Xswiftc -use-ld=lld; \
 	  mkdir -p $(FUZZ_PATH)/$$name; \
 	  dictionary=Fuzz/$$name/dictionary; \
-	  SWIFT_BACKTRACE=enable=no $(FUZZ_PATH)/release/fuzz-$$name -max_total_time=$(SECONDS_EACH) -timeout=5 -max_len=8192 \
+	  SWIFT_BACKTRACE=enable=no FUZZ_FOLDER=$(FUZZ_PATH) \
+	    $(FUZZ_PATH)/release/fuzz-$$name -max_total_time=$(SECONDS_EACH) -timeout=5 -max_len=8192 \
 	    -print_final_stats=1 -artifact_prefix=$(FUZZ_PATH)/$$name- $$([ -e $$dictionary ] && echo -dict=$$dictionary) \
 	    $(FUZZ_PATH)/$$name Fuzz/$$name/corpus; \
 	done

@@ -49,6 +49,9 @@ let installed: [Target] = [
     name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
     path: "Sources/Mapper/Bus", swiftSettings: swift),
   .executableTarget(
+    name: "shmapperd", dependencies: ["Bus", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
+    path: "Sources/Mapper/Daemon", swiftSettings: swift, linkerSettings: link),
+  .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
 ]

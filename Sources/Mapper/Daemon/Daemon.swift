@@ -7,6 +7,7 @@
 import Bus
 import CSystem
 import Database
+import ShMap
 
 /// One per process, one thread.
 final class Daemon {
@@ -93,11 +94,21 @@ final class Daemon {
 
   /// Publishes what has changed, then tells the bus.
   func settle() {
-    if database.hasUnpublishedChanges { database.publish() }
+    publish()
     for event in database.takeEvents() { send(event) }
     for service in scanned { sendIntrospectionComplete(service) }
     scanned.removeAll(keepingCapacity: true)
     for fault in database.takeFaults() { write(fault) }
+  }
+
+  private func publish() {
+    guard database.hasUnpublishedChanges else { return }
+    do throws(PoolError) {
+      try database.publish()
+    } catch {
+      // Callers over D-Bus are served all the same; the next change tries again.
+      log.fault(.poolTrouble, "The pool cannot be published: \(text: error.reason)")
+    }
   }
 
   private func sendIntrospectionComplete(_ service: ServiceName) {
@@ -123,7 +134,9 @@ final class Daemon {
     case .emptyEndpoint(let path):
       log.fault(.invalidAssociation, "An association of \(path) has no endpoint: skipped")
     case .invalidAssociation(let path):
-      log.fault(.invalidAssociation, "An association of \(path) makes no valid path: skipped")
+      log.fault(.invalidAssociation, "\(path) is no valid path for an association: skipped")
+    case .poolFull:
+      log.fault(.poolTrouble, "The pool cannot grow: a change is left out")
     }
   }
 

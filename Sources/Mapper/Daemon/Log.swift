@@ -14,8 +14,8 @@ enum LogLevel: Int32 {
 
 /// What peers do wrong. Each kind has its own limit in the log.
 enum FaultKind: Int {
-  case invalidSignal, brokenDocument, silentService, oversizedTree, invalidAssociation, failedCall
-  static let count = 6
+  case invalidSignal, brokenDocument, silentService, oversizedTree, invalidAssociation, failedCall, poolTrouble
+  static let count = 7
 }
 
 /// A line of text, put together from literals, names and numbers without String.

@@ -18,6 +18,8 @@ extension PoolError {
     case .inUse: ByteString("another process writes it")
     case .full: ByteString("there is no memory left")
     case .stale: ByteString("it changes too fast")
+    case .notAllocated, .deadlock, .notHolder, .tooManyReaders, .badName, .outOfRange:
+      ByteString("it was used wrongly")
     }
   }
 }

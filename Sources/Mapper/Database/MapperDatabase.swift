@@ -81,7 +81,7 @@ public final class MapperDatabase {
 
   /// The service has left the bus: all that it showed goes, and all that its definitions made.
   public func removeService(_ service: ServiceName) {
-    inherited[service] = nil
+    defer { endTakeover(of: service) }
     guard let record = registry.service(service.bytes.span) else { return }
     for path in registry.keys(of: record.paths) {
       change { remove(service, record.text, from: registry.bytes(of: path)) }
@@ -102,7 +102,7 @@ public final class MapperDatabase {
   public func replaceObjects(of service: ServiceName, with scan: [ScanStep]) {
     var old: [ObjectPath: Bool] = [:]
     for path in inherited[service] ?? [] { old[path] = true }
-    inherited[service] = nil
+    defer { endTakeover(of: service) }
     for step in scan {
       switch step {
       case .object(let path, let interfaces):
@@ -175,7 +175,8 @@ public final class MapperDatabase {
   }
 
   /// The definitions on an object have changed (PropertiesChanged).
-  public func changeAssociations(_ associations: [AssociationDefinition], of path: ObjectPath, by service: ServiceName) {
+  public func changeAssociations(_ associations: [AssociationDefinition], of path: ObjectPath, by service: ServiceName)
+  {
     change(room(for: associations, path)) {
       registry.define(associations, on: path.bytes, by: registry.makeService(service))
     }
@@ -194,9 +195,17 @@ public final class MapperDatabase {
   }
 
   /// Puts back one endpoint that a previous daemon had made from the definitions on `source`.
-  func restore(_ association: ByteString, leadingTo endpoint: ByteString, from source: ObjectPath, of service: ServiceName) {
-    guard registry.isKnown(endpoint.bytes.span) else { return }
+  func restore(
+    _ association: ByteString, leadingTo endpoint: ByteString, from source: ObjectPath, of service: ServiceName
+  ) {
+    // An endpoint that only the mapper shows is what an association has left behind: for a new scan it is not there.
+    guard isShownByService(endpoint.bytes) else { return }
     change { registry.restoreClaim(association.bytes, endpoint.bytes, source.bytes, registry.makeService(service)) }
+  }
+
+  /// Takes away what the mapper itself shows on a path.
+  func dropOwn(_ path: [UInt8], _ own: UInt32) {
+    change { registry.setInterfaces(path, of: own, to: nil) }
   }
 
   // MARK: How changes are made
@@ -251,10 +260,14 @@ public final class MapperDatabase {
 
   /// Reference: when the mapper is the only one left on a path, some association leads to it; that one is pending again.
   private func suspendIfAlone(_ path: [UInt8]) {
-    guard let object = registry.object(path.span), object.owners != 0 else { return }
+    if registry.isKnown(path.span), !isShownByService(path) { registry.suspend(path) }
+  }
+
+  /// Whether a service other than the mapper shows a path.
+  private func isShownByService(_ path: [UInt8]) -> Bool {
+    guard let object = registry.object(path.span) else { return false }
     let owners = registry.words(of: object.owners, stride: 2)
-    guard owners.count == 2, registry.bytes(of: owners[0]) == MapperDatabase.ownName.bytes else { return }
-    registry.suspend(path)
+    return owners.count > 2 || owners.count == 2 && registry.bytes(of: owners[0]) != MapperDatabase.ownName.bytes
   }
 
   /// Reference: parents with exactly the three interfaces of a D-Bus library and no child of the same service are dropped.
@@ -263,7 +276,9 @@ public final class MapperDatabase {
     while let at = parent.lastIndex(of: slash), at > 0 {
       parent.removeSubrange(at...)
       guard let interfaces = registry.interfaces(parent.span, of: service), interfaces.count == 3 else { return }
-      guard let record = registry.service(name.bytes.span), !registry.hasChild(of: parent, in: record.paths) else { return }
+      guard let record = registry.service(name.bytes.span), !registry.hasChild(of: parent, in: record.paths) else {
+        return
+      }
       registry.setInterfaces(parent, of: service, to: nil)
     }
   }

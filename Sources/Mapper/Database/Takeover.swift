@@ -10,7 +10,9 @@ final class PreviousState {
   /// nil when there is none that can be used: no file, another bus, another version, damaged. Throws `inUse` when the
   /// process that writes it is alive.
   init?(_ path: [UInt8], busID: [UInt8]) throws(PoolError) {
-    guard let reader = try? Reader(opening: path, contents: MapperDatabase.contents, identity: busID) else { return nil }
+    guard let reader = try? Reader(opening: path, contents: MapperDatabase.contents, identity: busID) else {
+      return nil
+    }
     guard !reader.writerIsAlive else { throw .inUse }
     self.reader = reader
   }
@@ -43,6 +45,22 @@ extension MapperDatabase {
     }
     for claim in state.claims {
       restore(claim.association, leadingTo: claim.endpoint, from: claim.source, of: state.services[claim.service].name)
+    }
+  }
+
+  /// A service has been scanned anew, or has left. After the last that was taken over, what associations have left behind
+  /// goes: paths where the mapper shows nothing and no association below. A mapper that had begun without an old state would
+  /// not have them.
+  func endTakeover(of service: ServiceName) {
+    guard inherited.removeValue(forKey: service) != nil, inherited.isEmpty,
+      let own = registry.service(MapperDatabase.ownName.bytes.span)
+    else { return }
+    for text in registry.keys(of: own.paths).reversed() {
+      let path = registry.bytes(of: text)
+      guard registry.interfaces(path.span, of: own.text)?.isEmpty == true,
+        let now = registry.service(MapperDatabase.ownName.bytes.span), !registry.hasChild(of: path, in: now.paths)
+      else { continue }
+      dropOwn(path, own.text)
     }
   }
 

@@ -19,3 +19,39 @@ const char *shm_optarg(void) { return optarg; }
 int shm_optind(void) { return optind; }
 
 void shm_return_free_memory(void) { malloc_trim(0); }
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* the same number on every processor */
+#endif
+
+int shm_futex_wait_either(const void *shared, uint32_t shared_value, const void *own, uint32_t own_value) {
+  /* struct futex_waitv and its flag FUTEX_32, which not every target's headers have. Neither word is marked as private, so
+   * that FUTEX_WAKE wakes for both. */
+  struct {
+    uint64_t value, address;
+    uint32_t flags, reserved;
+  } waits[2] = {
+      {.value = shared_value, .address = (uintptr_t)shared, .flags = 2},
+      {.value = own_value, .address = (uintptr_t)own, .flags = 2},
+  };
+  if (syscall(SYS_futex_waitv, waits, 2, 0, NULL, 0) >= 0) return 0;
+  if (errno != ENOSYS) return -errno;
+  struct timespec second = {.tv_sec = 1};
+  return shm_futex_wait(shared, shared_value, &second);
+}
+
+int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument) {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return -error;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_attr_setstacksize(&attributes, 64 << 10);
+  error = pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (error == 0) {
+    error = pthread_create(thread, &attributes, body, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  }
+  pthread_attr_destroy(&attributes);
+  return -error;
+}

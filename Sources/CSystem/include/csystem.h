@@ -50,6 +50,13 @@ static inline int shm_futex_wake(void *word, int count) {
   return n < 0 ? -errno : (int)n;
 }
 
+/* Waits until one of two words is no longer what it was: a shared one, and one of this process's own memory. May end early.
+ * Before Linux 5.16, which cannot do that, it ends within a second. */
+int shm_futex_wait_either(const void *shared, uint32_t shared_value, const void *own, uint32_t own_value);
+
+/* Starts a thread with a small stack and all signals blocked, so that it takes none from the program. 0 or -errno. */
+int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument);
+
 static inline int shm_errno(void) { return errno; }
 static inline int shm_open_file(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 static inline FILE *shm_stderr(void) { return stderr; }

@@ -70,6 +70,9 @@ public enum Layout {
     static let retired: UInt32 = 2
   }
 
+  /// Whether the owner's word says that a living process holds the lock.
+  static func isHeld(_ owner: UInt32) -> Bool { owner & 0x3fff_ffff != 0 && owner & 0x4000_0000 == 0 }
+
   /// The epoch word that belongs to a 64-bit generation.
   static func epoch(_ generation: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: generation >> 30) }
 }

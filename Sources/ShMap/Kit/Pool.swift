@@ -66,11 +66,16 @@ public struct Pool: ~Copyable {
     return mapping
   }
 
-  /// Gives the pool its name. An older pool of that name stays readable to whoever has it open.
+  /// Gives the pool its name. An older pool of that name stays readable to whoever has it open, and is marked as retired.
   public mutating func commit() throws(PoolError) {
     guard let name = temporary else { return }
-    try PoolFile.rename(name, to: path)
+    let older = try? PoolFile.open(path, writable: true, trust: Trust())
+    do throws(PoolError) { try PoolFile.rename(name, to: path) } catch {
+      if let older { _ = close(older.file) }
+      throw error
+    }
     temporary = nil
+    if let older { PoolFile.retire(older.file, length: older.length) }
   }
 
   deinit {

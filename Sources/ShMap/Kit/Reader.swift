@@ -131,10 +131,18 @@ public struct Reader: ~Copyable {
     }
   }
 
+  /// The same, and ends too once the word at `other`, in this process's own memory, is no longer `value`: whoever changes
+  /// it calls `Reader.wake(other)`. Kernels older than 5.16 notice that within a second only.
+  @unsafe public func waitForChange(from seen: UInt32, or other: UnsafeRawPointer, from value: UInt32) {
+    unsafe _ = shm_futex_wait_either(mapping.base + Int(Layout.generationAt), seen, other, value)
+  }
+
+  /// Wakes who waits for a change of `word`.
+  @unsafe public static func wake(_ word: UnsafeMutableRawPointer) { unsafe _ = shm_futex_wake(word, Int32.max) }
+
   /// Whether the writer lives: one plain load. False after a clean end and after a kill.
   public var writerIsAlive: Bool {
-    let word = headerWord(Layout.ownerAt)
-    return word & 0x3fff_ffff != 0 && word & 0x4000_0000 == 0
+    Layout.isHeld(headerWord(Layout.ownerAt))
   }
 
   /// Whether a newer pool has taken this one's name; whoever wants newer answers opens that.

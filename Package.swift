@@ -11,7 +11,10 @@ let swift: [SwiftSetting] =
   + (embedded
     ? [
       .enableExperimentalFeature("Embedded"),
-      .unsafeFlags(["-no-static-stdlib", "-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
+      // Exclusive access is checked where the tests run, not where every kilobyte counts.
+      .unsafeFlags([
+        "-no-static-stdlib", "-wmo", "-Osize", "-Xfrontend", "-function-sections", "-enforce-exclusivity=unchecked",
+      ]),
     ] : [])
 
 let link: [LinkerSetting] =
@@ -20,6 +23,7 @@ let link: [LinkerSetting] =
     // --as-needed: a program that parses no XML does not load libxml2, although the module that could is a part of it.
     .unsafeFlags([
       "-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
+      "-Xlinker", "--icf=safe",
     ]),
     .linkedLibrary("m"),
   ] : []

@@ -34,7 +34,9 @@ struct DelayedUpdates {
   /// Those whose time has come, in the order of their paths.
   mutating func take(dueAt now: UInt64) -> [ObjectPath] {
     guard now >= deadline else { return [] }
-    let paths = due.filter { $0.value <= now }.map { $0.key }.sorted()
+    var paths: [ObjectPath] = []
+    for (path, time) in due where time <= now { paths.append(path) }
+    paths.sortInPlace(by: <)
     for path in paths { due[path] = nil }
     deadline = due.values.min() ?? .max
     return paths

@@ -150,7 +150,9 @@ final class Scan {
 
   /// Puts all that is known into the database, in place of what it had of this service. Done once.
   func publish(to database: MapperDatabase) {
-    let told = news.sorted { $0.value.order < $1.value.order }
+    var told: [(key: ObjectPath, value: News)] = []
+    for entry in news { told.append(entry) }
+    told.sortInPlace { $0.value.order < $1.value.order }
     for (path, news) in told {
       if news.isAdded { steps.append(.object(path, news.added)) }
       if let associations = news.associations { steps.append(.associations(path, associations)) }

@@ -29,9 +29,10 @@ extension Daemon {
   /// others goes. Signals that arrive meanwhile wait, and find the names known.
   func findServices() throws(BusError) {
     let list = try connection.callAndWait(busCall("ListNames"))
-    let services: [ServiceName] = try list.readStrings()
+    var services: [ServiceName] = try list.readStrings()
+    services.sortInPlace(by: <)
     var owners: [(ServiceName, ByteString)] = []
-    for service in services.sorted() where Names.isWanted(service) && service != Daemon.name {
+    for service in services where Names.isWanted(service) && service != Daemon.name {
       // A service that has left since it was listed has no owner, and NameOwnerChanged is waiting.
       guard let owner = try? owner(of: service) else { continue }
       names.record(service, of: owner)

@@ -114,7 +114,9 @@ extension Registry {
     storage.pool[block] = storage.transaction
     storage.pool[block + Words.count] = UInt32(claims.count)
     var at = block + Words.items
-    for claim in claims.sorted(by: { compareClaims($0, $1) < 0 }) {
+    var sorted = claims
+    sorted.sortInPlace { compareClaims($0, $1) < 0 }
+    for claim in sorted {
       storage.pool[at] = claim.service
       storage.pool[at + 4] = claim.association
       storage.pool[at + 8] = claim.endpoint

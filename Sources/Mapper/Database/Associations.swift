@@ -69,7 +69,7 @@ extension Registry {
       claim(endpoint, definition.reverse.bytes, sourceText, by: service, in: &new)
       dropText(endpointText)
     }
-    new.sort { compareClaims($0, $1) < 0 }
+    new.sortInPlace { compareClaims($0, $1) < 0 }
     link(new)
 
     let all = claims(source.span)
@@ -248,7 +248,7 @@ extension Registry {
     useText(again: endpoint)
     var distinct: [UInt32] = []
     for source in sources where !distinct.contains(source) { distinct.append(source) }
-    distinct.sort { compareTexts($0, $1) < 0 }
+    distinct.sortInPlace { compareTexts($0, $1) < 0 }
     for end in distinct.flatMap({ suspended(endpoint, path, on: $0) }) { suspend(end, endpoint, path) }
     dropText(endpoint)
   }

@@ -223,7 +223,7 @@ public final class MapperDatabase {
         all.append(text)
       }
     }
-    if all.count != before { all.sort { registry.compareTexts($0, $1) < 0 } }
+    if all.count != before { all.sortInPlace { registry.compareTexts($0, $1) < 0 } }
     registry.setInterfaces(path.bytes, of: service, to: all)
   }
 

@@ -55,6 +55,9 @@ let installed: [Target] = [
   .executableTarget(
     name: "shmapperd", dependencies: ["Bus", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
     path: "Sources/Mapper/Daemon", swiftSettings: swift, linkerSettings: link),
+  .target(
+    name: "MapperClient", dependencies: ["Database", "ShMap", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/Client", swiftSettings: swift),
   .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),

@@ -16,6 +16,10 @@ import ShMap
   @inline(__always)
   init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
+  /// A string outside of the pool, shown to a visitor as if it were one in it. A zero byte has to follow `bytes`.
+  @_lifetime(copy bytes)
+  @unsafe public init(_unsafeTerminated bytes: Span<UInt8>) { self.bytes = bytes }
+
   /// Calls `body` with the string in place, NUL-terminated. The pointer is good as long as the call; while another process
   /// recycles the state that is being read, its bytes may change.
   @inline(__always)
@@ -68,7 +72,7 @@ func leafName(_ path: Span<UInt8>) -> Span<UInt8> {
   public var isEmpty: Bool { count == 0 }
 
   @inline(__always)
-  subscript(index: Int) -> Span<UInt8> {
+  public subscript(index: Int) -> Span<UInt8> {
     @_lifetime(borrow self)
     get {
       let string = unsafe strings![index]!

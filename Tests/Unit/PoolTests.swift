@@ -114,7 +114,9 @@ private func makePool(_ place: borrowing PoolPath, reserve: Int = Pool.defaultRe
 
   @Test func aFileThatIsNoPoolIsRefusedWithItsReason() throws {
     let place = PoolPath()
-    #expect(throws: PoolError.system(ENOENT)) { _ = try Reader(opening: place.path, contents: kind, identity: nil).size }
+    #expect(throws: PoolError.system(ENOENT)) {
+      _ = try Reader(opening: place.path, contents: kind, identity: nil).size
+    }
     func write(_ bytes: [UInt8]) {
       let file = unsafe PoolFile.withPath(place.path) { unsafe shm_open_file($0, O_WRONLY | O_CREAT | O_TRUNC, 0o600) }
       unsafe bytes.withUnsafeBytes { unsafe _ = CSystem.write(file, $0.baseAddress!, $0.count) }

@@ -146,7 +146,8 @@ extension Lookup {
         isKnownID = true
         // Below the root by string prefix, as the root was given; the root itself is left out.
         let isBelow = path.count >= root.count && compareBytes(path.extracting(first: root.count), root) == 0
-        if isBelow, compareBytes(path, base) != 0, let object = try view.find(ByBytes.self, roots.objects, Probe(path)) {
+        if isBelow, compareBytes(path, base) != 0, let object = try view.find(ByBytes.self, roots.objects, Probe(path))
+        {
           if try passes(object.value, filter) { sources.append(key) }
         }
       }

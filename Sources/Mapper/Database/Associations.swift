@@ -172,19 +172,21 @@ extension Registry {
       return
     }
     if before == 0 { ownObjects.append((path, true)) }
-    if list.count > Registry.crowd {
+    if before > 0, list.count > Registry.crowd {
       events.append(.crowded(ObjectPath(path)))
-    } else {
-      let paths = list.map { ObjectPath(bytes(of: $0)) }
-      events.append(before == 0 ? .added(ObjectPath(path), endpoints: paths) : .changed(ObjectPath(path), endpoints: paths))
+      return
     }
+    let paths = list.map { ObjectPath(bytes(of: $0)) }
+    events.append(
+      before == 0 ? .added(ObjectPath(path), endpoints: paths) : .changed(ObjectPath(path), endpoints: paths))
   }
 
   // MARK: Pending
 
   private mutating func addPending(_ definition: AssociationDefinition, on source: UInt32, by service: UInt32) {
     let end = PendingEnd(
-      service: service, reverse: useText(definition.reverse.bytes.span), forward: useText(definition.forward.bytes.span),
+      service: service, reverse: useText(definition.reverse.bytes.span),
+      forward: useText(definition.forward.bytes.span),
       source: source)
     let endpoint = useText(definition.endpoint.bytes.span)
     if pending[endpoint]?.contains(end) == true {

@@ -54,7 +54,9 @@ import ShMap
     guard try isRoot(wanted) else { return false }
     let filter = try Filter(interfaces, view, roots)
     for length in try ancestorLengths(wanted).reversed() {
-      guard let found = try view.find(ByBytes.self, roots.objects, Probe(wanted.extracting(first: length))) else { continue }
+      guard let found = try view.find(ByBytes.self, roots.objects, Probe(wanted.extracting(first: length))) else {
+        continue
+      }
       if filter.isAny {
         visitor.beginObject(try view.text(found.key))
         try visitServices(found.value, nil, &visitor)
@@ -72,9 +74,12 @@ import ShMap
     // Between two ancestors lie only paths that leave `path` earlier: jump to where they do.
     var limit = path.count
     var isInclusive = false
-    while let key = try view.predecessor(
-      roots.objects, Probe(path.extracting(first: limit), then: isInclusive ? 0 : nil))
-    {
+    // Two steps for each length suffice; a damaged tree may lead round in circles.
+    for _ in 0...(2 * path.count) {
+      guard
+        let key = try view.predecessor(
+          roots.objects, Probe(path.extracting(first: limit), then: isInclusive ? 0 : nil))
+      else { return lengths }
       let text = try view.text(key).bytes
       var common = 0
       while common < text.count, common < limit, text[common] == path[common] { common += 1 }
@@ -82,7 +87,7 @@ import ShMap
       limit = common
       if !isInclusive { lengths.append(common) }
     }
-    return lengths
+    throw .damaged
   }
 
   // MARK: GetSubTree, GetSubTreePaths

@@ -62,12 +62,17 @@ public final class MapperDatabase {
 
   // MARK: Changes
 
-  /// Runs a change that cannot fail half-way. A pool that cannot grow refuses the change, which is recorded as a fault.
-  private func change(_ bytes: Int = Storage.reserve, _ body: () -> Void) {
+  /// Runs a change that cannot fail half-way, and then what the mapper's own signals about it would make it do.
+  func change(_ bytes: Int = Storage.reserve, _ body: () -> Void) {
+    apply(bytes, body)
+    indexOwnObjects()
+  }
+
+  /// Runs one change when the pool has room for it. A pool that cannot grow refuses it, which is recorded as a fault.
+  func apply(_ bytes: Int, _ body: () -> Void) {
     do throws(PoolError) {
       try registry.storage.ensureRoom(bytes)
       body()
-      indexOwnObjects()
       hasUnpublishedChanges = true
     } catch {
       registry.faults.append(.poolFull)
@@ -82,32 +87,39 @@ public final class MapperDatabase {
   /// The service has left the bus: all that it showed goes, and all that its definitions made.
   public func removeService(_ service: ServiceName) {
     defer { endTakeover(of: service) }
-    guard let record = registry.service(service.bytes.span) else { return }
-    for path in registry.keys(of: record.paths) {
-      change { remove(service, record.text, from: registry.bytes(of: path)) }
+    if let record = registry.service(service.bytes.span) {
+      // Reference: one pass over all paths; the mapper hears its own signals about it afterwards.
+      for path in registry.keys(of: record.paths) {
+        apply(Storage.reserve) { remove(record.text, from: registry.bytes(of: path)) }
+      }
+      apply(Storage.reserve) { registry.forgetService(service) }
     }
+    // Reference: that pass also drops the paths that nobody shows.
     change {
-      registry.forgetService(service)
-      // Reference: the pass over all paths that a leaving service causes also drops those that nobody shows.
-      for path in ownerless { if registry.object(path.span)?.owners == 0 { registry.forget(path) } }
+      for path in ownerless where registry.object(path.bytes.span)?.owners == 0 { registry.forget(path.bytes) }
       ownerless = []
     }
   }
 
-  /// Known paths that no service shows: their introspection named no interface.
-  private var ownerless: [[UInt8]] = []
+  /// Paths that became known without any service: their introspection named no interface, or their signal.
+  private var ownerless: Set<ObjectPath> = []
+
+  /// Makes a path known without stating that anybody shows it.
+  func makeKnown(_ path: ObjectPath) {
+    if !registry.isKnown(path.bytes.span) { ownerless.insert(path) }
+    _ = registry.makeKnown(path.bytes.span)
+  }
 
   /// A scan of a service is complete: what it showed is added in one step. What a previous daemon knew of the service and the
   /// scan did not find again is dropped.
   public func replaceObjects(of service: ServiceName, with scan: [ScanStep]) {
-    var old: [ObjectPath: Bool] = [:]
-    for path in inherited[service] ?? [] { old[path] = true }
+    var old = Set(inherited[service] ?? [])
     defer { endTakeover(of: service) }
     for step in scan {
       switch step {
       case .object(let path, let interfaces):
         change(room(for: interfaces, path)) {
-          if old.removeValue(forKey: path) != nil { inheritedObject(path, of: service, shows: interfaces) }
+          if old.remove(path) != nil { inheritedObject(path, of: service, shows: interfaces) }
           addScanned(interfaces, to: path, of: service)
         }
       case .associations(let path, let definitions):
@@ -116,28 +128,11 @@ public final class MapperDatabase {
         }
       }
     }
-    for path in old.keys {
-      change { remove(service, registry.makeService(service), from: path.bytes) }
+    var left = [ObjectPath](old)
+    left.sortInPlace { $0 < $1 }
+    for path in left {
+      change { remove(registry.makeService(service), from: path.bytes) }
     }
-  }
-
-  private func addScanned(_ interfaces: [InterfaceName], to path: ObjectPath, of service: ServiceName) {
-    if interfaces.isEmpty {
-      if registry.object(path.bytes.span) == nil { ownerless.append(path.bytes) }
-      _ = registry.makeKnown(path.bytes.span)
-    } else {
-      merge(interfaces, into: path, of: registry.makeService(service))
-    }
-    registry.completePending(path.bytes)
-  }
-
-  /// A path that was taken over is seen again: what the scan does not name any more goes.
-  private func inheritedObject(_ path: ObjectPath, of service: ServiceName, shows interfaces: [InterfaceName]) {
-    let text = registry.makeService(service)
-    if !interfaces.contains(MapperDatabase.definitions) { registry.undefine(on: path.bytes, by: text) }
-    let stale = registry.interfaces(path.bytes.span, of: text) ?? []
-    let names = stale.map { InterfaceName(registry.bytes(of: $0)) }.filter { !interfaces.contains($0) }
-    if !names.isEmpty { take(names, from: path, of: text) }
   }
 
   /// A service has announced interfaces on a path (InterfacesAdded). Parents that the service does not show yet are added
@@ -150,27 +145,14 @@ public final class MapperDatabase {
     }
   }
 
-  private func add(
-    _ interfaces: [InterfaceName], to path: ObjectPath, of service: UInt32, _ associations: [AssociationDefinition]?
-  ) {
-    merge(interfaces, into: path, of: service)
-    if let associations { registry.define(associations, on: path.bytes, by: service) }
-    var parent = path.bytes
-    while let at = parent.lastIndex(of: slash) {
-      parent.removeSubrange(at...)
-      guard registry.interfaces(parent.span, of: service) == nil else { break }
-      registry.setInterfaces(parent, of: service, to: [])
-    }
-    registry.completePending(path.bytes)
-  }
-
   /// A service has taken interfaces away from a path (InterfacesRemoved); parents that only its D-Bus library made and that
   /// have no child left go too.
   public func removeInterfaces(_ interfaces: [InterfaceName], from path: ObjectPath, of service: ServiceName) {
-    guard let record = registry.service(service.bytes.span), registry.isKnown(path.bytes.span) else { return }
+    guard registry.isKnown(path.bytes.span) else { return }
     change(room(for: interfaces, path)) {
-      take(interfaces, from: path, of: record.text)
-      sweepParents(of: path.bytes, service, record.text)
+      let text = registry.makeService(service)
+      take(interfaces, from: path, of: text)
+      sweepParents(of: path.bytes, service, text)
     }
   }
 
@@ -206,106 +188,6 @@ public final class MapperDatabase {
   /// Takes away what the mapper itself shows on a path.
   func dropOwn(_ path: [UInt8], _ own: UInt32) {
     change { registry.setInterfaces(path, of: own, to: nil) }
-  }
-
-  // MARK: How changes are made
-
-  /// Adds interfaces to those that a service shows on a path.
-  private func merge(_ interfaces: [InterfaceName], into path: ObjectPath, of service: UInt32) {
-    var all = registry.interfaces(path.bytes.span, of: service) ?? []
-    let before = all.count
-    for text in all { registry.useText(again: text) }
-    for name in interfaces {
-      let text = registry.useText(name.bytes.span)
-      if all.contains(text) {
-        registry.dropText(text)
-      } else {
-        all.append(text)
-      }
-    }
-    if all.count != before { all.sortInPlace { registry.compareTexts($0, $1) < 0 } }
-    registry.setInterfaces(path.bytes, of: service, to: all)
-  }
-
-  private func take(_ interfaces: [InterfaceName], from path: ObjectPath, of service: UInt32) {
-    guard let old = registry.interfaces(path.bytes.span, of: service) else {
-      if registry.object(path.bytes.span)?.owners == 0 { registry.forget(path.bytes) }
-      return
-    }
-    if interfaces.contains(MapperDatabase.definitions) { registry.undefine(on: path.bytes, by: service) }
-    let gone = interfaces.map { registry.findText($0.bytes.span) }
-    let left = old.filter { !gone.contains($0) }
-    // Reference: a service whose list was empty before stays when nothing of the signal is found in it, since it only looks
-    // for an empty list after taking an interface away.
-    guard !interfaces.isEmpty else { return }
-    if left.isEmpty {
-      registry.setInterfaces(path.bytes, of: service, to: nil)
-      suspendIfAlone(path.bytes)
-    } else {
-      for text in left { registry.useText(again: text) }
-      registry.setInterfaces(path.bytes, of: service, to: left)
-    }
-  }
-
-  /// Takes a path away from a service that has left.
-  private func remove(_ service: ServiceName, _ text: UInt32, from path: [UInt8]) {
-    if let definitions = registry.findText(MapperDatabase.definitions.bytes.span),
-      registry.interfaces(path.span, of: text)?.contains(definitions) == true
-    {
-      registry.undefine(on: path, by: text)
-    }
-    registry.setInterfaces(path, of: text, to: nil)
-    suspendIfAlone(path)
-  }
-
-  /// Reference: when the mapper is the only one left on a path, some association leads to it; that one is pending again.
-  private func suspendIfAlone(_ path: [UInt8]) {
-    if registry.isKnown(path.span), !isShownByService(path) { registry.suspend(path) }
-  }
-
-  /// Whether a service other than the mapper shows a path.
-  private func isShownByService(_ path: [UInt8]) -> Bool {
-    guard let object = registry.object(path.span) else { return false }
-    let owners = registry.words(of: object.owners, stride: 2)
-    return owners.count > 2 || owners.count == 2 && registry.bytes(of: owners[0]) != MapperDatabase.ownName.bytes
-  }
-
-  /// Reference: parents with exactly the three interfaces of a D-Bus library and no child of the same service are dropped.
-  private func sweepParents(of path: [UInt8], _ name: ServiceName, _ service: UInt32) {
-    var parent = path
-    while let at = parent.lastIndex(of: slash), at > 0 {
-      parent.removeSubrange(at...)
-      guard let interfaces = registry.interfaces(parent.span, of: service), interfaces.count == 3 else { return }
-      guard let record = registry.service(name.bytes.span), !registry.hasChild(of: parent, in: record.paths) else {
-        return
-      }
-      registry.setInterfaces(parent, of: service, to: nil)
-    }
-  }
-
-  /// Indexes or forgets the mapper's own association objects, as its own signals would make it do.
-  private func indexOwnObjects() {
-    while !registry.ownObjects.isEmpty {
-      let (path, isNew) = registry.ownObjects.removeFirst()
-      let own = registry.makeService(MapperDatabase.ownName)
-      if isNew {
-        add([MapperDatabase.association], to: ObjectPath(path), of: own, nil)
-      } else {
-        take([MapperDatabase.association], from: ObjectPath(path), of: own)
-        sweepParents(of: path, MapperDatabase.ownName, own)
-      }
-    }
-  }
-
-  /// Bytes that a change may need: names, and the nodes on the way to each index entry.
-  private func room(for interfaces: [InterfaceName], _ path: ObjectPath) -> Int {
-    interfaces.reduce(Storage.reserve + path.bytes.count * 40) { $0 + $1.bytes.count + 4096 }
-  }
-
-  private func room(for definitions: [AssociationDefinition], _ path: ObjectPath) -> Int {
-    definitions.reduce(Storage.reserve) {
-      $0 + 8192 + 8 * ($1.endpoint.bytes.count + $1.forward.bytes.count + $1.reverse.bytes.count + path.bytes.count)
-    }
   }
 
   // MARK: Effects and publication

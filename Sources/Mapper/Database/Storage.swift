@@ -25,7 +25,9 @@ struct Storage: ~Copyable {
 
   /// A new block. `ensureRoom` has made sure that there is memory.
   mutating func allocate(_ bytes: Int) -> UInt32 {
-    do throws(PoolError) { return try pool.allocate(bytes) } catch { fatalError("the pool is full in spite of its reserve") }
+    do throws(PoolError) { return try pool.allocate(bytes) } catch {
+      fatalError("the pool is full in spite of its reserve")
+    }
   }
 
   /// Gives up a block that readers may still see.

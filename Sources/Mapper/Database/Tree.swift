@@ -64,7 +64,8 @@ enum ByLeaf: TreeOrder {
     let wanted = leafName(probe.bytes)
     let order = compareBytes(wanted, leafName(text.bytes))
     if order != 0 { return order }
-    return wanted.count == probe.bytes.count && text.bytes.count > wanted.count ? -1 : compareBytes(probe.bytes, text.bytes)
+    return wanted.count == probe.bytes.count && text.bytes.count > wanted.count
+      ? -1 : compareBytes(probe.bytes, text.bytes)
   }
 }
 
@@ -110,7 +111,9 @@ extension ReadView {
   func nodeLevel(_ node: UInt32) throws(PoolError) -> UInt32 { try word(node &+ 4) & 0xff }
 
   @inline(__always)
-  func nodeKey(_ node: UInt32, _ index: UInt32) throws(PoolError) -> UInt32 { try word(node &+ Node.keys &+ 4 &* index) }
+  func nodeKey(_ node: UInt32, _ index: UInt32) throws(PoolError) -> UInt32 {
+    try word(node &+ Node.keys &+ 4 &* index)
+  }
 
   @inline(__always)
   func nodeValue(_ node: UInt32, _ index: UInt32) throws(PoolError) -> UInt32 {

@@ -105,7 +105,9 @@ extension Storage {
 
   // MARK: One node
 
-  private func valueAt(_ node: UInt32, _ index: UInt32) -> UInt32 { node + Node.keys + 4 * ((pool[node] >> 16) + index) }
+  private func valueAt(_ node: UInt32, _ index: UInt32) -> UInt32 {
+    node + Node.keys + 4 * ((pool[node] >> 16) + index)
+  }
 
   private func hasValues(_ node: UInt32) -> Bool { pool[node + 4] != 0 }
 

@@ -12,6 +12,20 @@ void *shm_mremap(void *old, size_t old_size, size_t new_size) {
   return start == MAP_FAILED ? NULL : start;
 }
 
+int shm_extend_file(int file, off_t end, off_t bytes) {
+  int result;
+  do result = fallocate(file, 0, end, bytes);
+  while (result < 0 && errno == EINTR);
+  if (result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) result = ftruncate(file, end + bytes);
+  return result < 0 ? -errno : 0;
+}
+
+uint32_t shm_random(void) {
+  uint32_t value = 0;
+  if (syscall(SYS_getrandom, &value, sizeof value, 1 /* GRND_NONBLOCK */) != (long)sizeof value) value = (uint32_t)shm_now_us();
+  return value;
+}
+
 const char *shm_secure_getenv(const char *name) { return secure_getenv(name); }
 
 const char *shm_optarg(void) { return optarg; }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -72,6 +73,18 @@ static inline uint64_t shm_now_us(void) {
 /* mmap(2) and mremap(2); NULL and errno when they fail. */
 void *shm_mmap(size_t size, bool writable, int file);
 void *shm_mremap(void *old, size_t old_size, size_t new_size);
+
+/* Makes a file longer by `bytes` at its end, with memory or disk behind them where the file system can. 0 or -errno. */
+int shm_extend_file(int file, off_t end, off_t bytes);
+
+/* Any number. */
+uint32_t shm_random(void);
+
+/* What C programs see of a shared pool (their `struct shmap`): where it is mapped now, and what libshmap keeps for it. */
+struct shm_attachment {
+  void *base;
+  void *owner;
+};
 
 /* An environment variable, or NULL when it is not set or when this process has more rights than its caller. */
 const char *shm_secure_getenv(const char *name);

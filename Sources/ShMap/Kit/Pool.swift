@@ -55,10 +55,9 @@ public struct Pool: ~Copyable {
 
   /// Maps a new file of `size` bytes, takes the owner's lock in it and makes its heap. Takes over the descriptor.
   private static func prepare(_ file: Int32, size: Int, reserve: Int) throws(PoolError) -> Mapping {
-    guard ftruncate(file, off_t(size)) == 0 else {
-      let code = shm_errno()
+    do throws(PoolError) { _ = try PoolFile.extend(file, from: 0, by: size) } catch {
       _ = close(file)
-      throw .system(code)
+      throw error
     }
     var mapping = try Mapping(file: file, writable: true, size: size, reserve: reserve)
     try mapping.own(Layout.ownerAt)
@@ -126,9 +125,7 @@ public struct Pool: ~Copyable {
 
   /// Makes the pool at least `bytes` longer. Its address may change; offsets do not.
   mutating func grow(by bytes: Int) throws(PoolError) {
-    let wanted = (size + bytes + 4095) & ~4095
-    guard wanted <= Int(UInt32.max) - 4095 else { throw .full }
-    guard ftruncate(mapping.file, off_t(wanted)) == 0 else { throw .system(shm_errno()) }
+    let wanted = try PoolFile.extend(mapping.file, from: size, by: bytes)
     try mapping.cover(wanted)
     size = wanted
     // Published before any root can lead beyond the old end: a reader loads the root first and the size after it.

@@ -35,6 +35,16 @@ enum PoolFile {
     }
   }
 
+  /// Makes a pool's file longer, in whole pages, with memory behind it: a full file system is an error here, not a SIGBUS
+  /// later. Gives the new length.
+  static func extend(_ file: Int32, from length: Int, by bytes: Int) throws(PoolError) -> Int {
+    let wanted = (length + bytes + 4095) & ~4095
+    guard wanted <= Int(UInt32.max) - 4095 else { throw .full }
+    let result = shm_extend_file(file, off_t(length), off_t(wanted - length))
+    guard result == 0 else { throw result == -ENOSPC ? .full : .system(-result) }
+    return wanted
+  }
+
   static func rename(_ from: [UInt8], to: [UInt8]) throws(PoolError) {
     let result = unsafe withPath(from) { from in unsafe withPath(to) { to in unsafe CSystem.rename(from, to) } }
     guard result == 0 else { throw .system(shm_errno()) }

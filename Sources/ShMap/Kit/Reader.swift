@@ -71,6 +71,11 @@ public struct Reader: ~Copyable {
     borrowing get { ReadView(mapping, size: Int(Layout.headerBytes)) }
   }
 
+  var memory: Memory {
+    unsafe Memory(
+      base: mapping.base, size: min(mapping.reserved, Int(shm_load32_acquire(mapping.base + Int(Layout.sizeAt)))))
+  }
+
   private func headerWord(_ at: UInt32) -> UInt32 {
     unsafe shm_load32_acquire(mapping.base + Int(at))
   }

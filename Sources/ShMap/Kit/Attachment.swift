@@ -1,0 +1,146 @@
+// A process's hold on a shared pool: the mapping, which is the same for all of its threads, and the pool's lock over it.
+//
+// Rule: every access holds the pool's lock for reading; whoever makes the pool longer, moves this process's mapping or
+// repairs the heap holds it for writing, and then nobody else is in the pool, in any process.
+
+import CSystem
+
+/// Shared by the threads of a process. `mapping` changes under the write lock only.
+@safe package final class Attachment: @unchecked Sendable {
+  private var mapping: Mapping
+  let path: [UInt8]
+  /// The process that attached: a child that was forked later shares the file's lock and must not draw conclusions from it.
+  private let process = getpid()
+  /// Where the first pages were mapped first. They stay there until the end, so that the lock can be reached at any time.
+  private let lockBase: UnsafeMutableRawPointer
+  /// The mapping's address for C: the first word of its `struct shmap`.
+  let shared: UnsafeMutablePointer<shm_attachment>
+
+  init(_ mapping: consuming Mapping, path: [UInt8]) {
+    unsafe lockBase = mapping.base
+    unsafe shared = UnsafeMutablePointer.allocate(capacity: 1)
+    unsafe shared.initialize(to: shm_attachment(base: mapping.base, owner: nil))
+    self.mapping = mapping
+    self.path = path
+  }
+
+  deinit {
+    if getpid() == process, SharedPoolFile.isLast(mapping.file),
+      unsafe shm_load32(lockBase + Int(Layout.lifetimeAt)) == 0
+    {
+      SharedPoolFile.remove(path, leadingTo: mapping.file)
+    }
+    unsafe shared.deallocate()
+  }
+
+  /// Whether no other process has the pool open. None can attach any more until this attachment ends.
+  func isLast() -> Bool { getpid() == process && SharedPoolFile.isLast(mapping.file) }
+
+  /// Lets other processes attach to a pool that this one has made. False: its name has been taken away meanwhile.
+  func announce() -> Bool { SharedPoolFile.announce(mapping.file) }
+
+  var keepsFile: Bool { unsafe shm_load32(lockBase + Int(Layout.lifetimeAt)) != 0 }
+
+  private var lock: ReaderWriterLock {
+    @inline(__always) get { unsafe ReaderWriterLock.ofPool(lockBase) }
+  }
+
+  /// The pool's bytes as they are mapped now. Valid while the lock is held.
+  var memory: Memory {
+    @inline(__always) get {
+      unsafe Memory(base: mapping.base, size: Int(shm_load32_acquire(mapping.base + Int(Layout.sizeAt))))
+    }
+  }
+
+  // MARK: The read lock
+
+  @inline(__always)
+  func enter(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+    if unsafe !lock.tryRead(thread) { _ = try unsafe lock.read(thread) }
+    if memory.size > mapping.reserved { try unsafe follow(thread) }
+  }
+
+  @inline(__always)
+  func leave(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) { try unsafe lock.doneReading(thread) }
+
+  /// Lets go of the read lock while the thread waits for something; `resume` takes it again as often as it was held.
+  func suspend(_ thread: UnsafeMutablePointer<shm_thread>) -> UInt32 { unsafe lock.leaveReading(thread) }
+
+  func resume(_ depth: UInt32, _ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+    try unsafe lock.readAgain(depth, thread)
+    if memory.size > mapping.reserved { try unsafe follow(thread) }
+  }
+
+  /// Another process has made the pool longer than this one's mapping. The caller reads; it reads again afterwards.
+  @inline(never)
+  private func follow(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+    while memory.size > mapping.reserved {
+      try unsafe alone(thread) { () throws(PoolError) in try self.cover(self.memory.size) }
+    }
+  }
+
+  private func cover(_ size: Int) throws(PoolError) {
+    try mapping.cover(size)
+    unsafe shared.pointee.base = mapping.base
+  }
+
+  // MARK: The write lock
+
+  /// Runs `body` with nobody else in the pool. The caller holds the read lock before and after, not meanwhile.
+  private func alone(
+    _ thread: UnsafeMutablePointer<shm_thread>, _ body: () throws(PoolError) -> Void
+  ) throws(PoolError) {
+    let depth = unsafe suspend(thread)
+    var failure: PoolError?
+    do throws(PoolError) {
+      _ = try unsafe lock.write(thread)
+      do throws(PoolError) { try body() } catch { failure = error }
+      try lock.doneWriting()
+    } catch {
+      failure = error
+    }
+    try unsafe lock.readAgain(depth, thread)
+    if let failure { throw failure }
+  }
+
+  /// Makes the pool longer by a region of an arena that can hold a block of `size` bytes, unless somebody has done so since
+  /// it was `seen` bytes long.
+  func grow(
+    _ thread: UnsafeMutablePointer<shm_thread>, size: UInt32, arena: UInt32, seen: Int
+  ) throws(PoolError) {
+    try unsafe alone(thread) { () throws(PoolError) in
+      let now = self.memory.size
+      guard now == seen else { return }
+      let longer = try PoolFile.extend(self.mapping.file, from: now, by: max(Int(size) + 64, Heap.firstGrowth, now / 8))
+      try self.cover(longer)
+      // Before the region has blocks: the bytes are there, and who finds them unused will use them.
+      unsafe shm_store32_release(self.mapping.base + Int(Layout.sizeAt), UInt32(longer))
+      let heap = Heap(self.memory, arena: arena)
+      if try heap.word(heap.arena) & Cell.ownerDied != 0 { try heap.rebuild() }
+      try heap.addRegion()
+      if try self.memory.load(Layout.arenasAt) <= arena { try self.memory.store(arena + 1, at: Layout.arenasAt) }
+    }
+    if memory.size > mapping.reserved { try unsafe follow(thread) }
+  }
+
+  /// Makes the arenas whole whose lock's holder died.
+  func repair(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+    try unsafe alone(thread) { () throws(PoolError) in
+      for number in 0..<Layout.arenaLimit {
+        let heap = Heap(self.memory, arena: number)
+        let died = try heap.word(heap.arena) & Cell.ownerDied != 0
+        if try heap.word(heap.arena + Heap.brokenAt) != 0 || died { try heap.rebuild() }
+      }
+    }
+    if memory.size > mapping.reserved { try unsafe follow(thread) }
+  }
+
+  /// Checks the heap with nobody else in the pool.
+  func checkHeap(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) -> HeapReport {
+    try unsafe repair(thread)
+    var report = HeapReport()
+    try unsafe alone(thread) { () throws(PoolError) in report = HeapCheck.run(self.memory) }
+    if memory.size > mapping.reserved { try unsafe follow(thread) }
+    return report
+  }
+}

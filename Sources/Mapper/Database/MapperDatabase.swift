@@ -102,7 +102,7 @@ public final class MapperDatabase {
   }
 
   /// Paths that became known without any service: their introspection named no interface, or their signal.
-  private var ownerless: Set<ObjectPath> = []
+  private var ownerless: Swift.Set<ObjectPath> = []
 
   /// Makes a path known without stating that anybody shows it.
   func makeKnown(_ path: ObjectPath) {
@@ -113,7 +113,7 @@ public final class MapperDatabase {
   /// A scan of a service is complete: what it showed is added in one step. What a previous daemon knew of the service and the
   /// scan did not find again is dropped.
   public func replaceObjects(of service: ServiceName, with scan: [ScanStep]) {
-    var old = Set(inherited[service] ?? [])
+    var old = Swift.Set(inherited[service] ?? [])
     defer { endTakeover(of: service) }
     for step in scan {
       switch step {

@@ -9,14 +9,17 @@ extension PoolFile {
     guard let mapping = try? Mapping(file: file, writable: true, size: Int(Layout.headerBytes), reserve: 0) else {
       return
     }
-    guard (try? check(ReadView(mapping, size: min(length, Int(Layout.headerBytes))), length: length)) != nil else {
-      return
-    }
-    func word(_ at: UInt32) -> UnsafeMutableRawPointer { unsafe mapping.base + Int(at) }
-    guard !Layout.isHeld(unsafe shm_load32_acquire(word(Layout.ownerAt))) else { return }
-    unsafe shm_store32_release(word(Layout.stateAt), Layout.State.retired)
+    mark(mapping, length: length)
+  }
+
+  private static func mark(_ mapping: borrowing Mapping, length: Int) {
+    let view = ReadView(mapping, size: min(length, Int(Layout.headerBytes)))
+    guard (try? check(view, length: length)) != nil else { return }
+    let base = unsafe mapping.base
+    guard !Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) else { return }
+    unsafe shm_store32_release(base + Int(Layout.stateAt), Layout.State.retired)
     // A reader on its way to sleep must not miss the mark: it sleeps only as long as this word is what it has seen.
-    unsafe _ = shm_add32(word(Layout.generationAt), 1)
-    unsafe _ = shm_futex_wake(word(Layout.generationAt), Int32.max)
+    unsafe _ = shm_add32(base + Int(Layout.generationAt), 1)
+    unsafe _ = shm_futex_wake(base + Int(Layout.generationAt), Int32.max)
   }
 }

@@ -42,7 +42,7 @@ extension Client {
       guard let pool = currentPool() else { return .noPool }
       let word = pool.reader.generationWord
       if generation(of: pool) != seen, pool.number << 48 | UInt64(word) != seen { return .changed }
-      var slice = Client.longestSleep
+      var slice = pool.reader.isRetired ? Client.shortestSleep : Client.longestSleep
       if let deadline {
         let now = shm_now_us()
         guard now < deadline else { return .timedOut }
@@ -55,8 +55,10 @@ extension Client {
     }
   }
 
-  /// How long a waiter sleeps before it looks whether its pool still has its name.
+  /// How long a waiter sleeps before it looks whether its pool still has its name, in microseconds.
   private static var longestSleep: UInt64 { 1_000_000 }
+  /// The same when the pool says that it has not.
+  private static var shortestSleep: UInt64 { 5_000 }
 
   #if !hasFeature(Embedded)
     /// The generations, one after the other as they are published; those that come faster than they are taken are left out.

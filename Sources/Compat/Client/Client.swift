@@ -167,8 +167,9 @@ import ShMap
     defer { lock.unlock() }
     guard let pool = attachment, following.mayRead(pool) else { return nil }
     if options.mode == .exact, options.source == .auto {
-      // The stamp is read before the state is: so the state is at least as new.
-      guard sent == sentAndSeen, max(pool.reader.stamp, answered) > heard else { return nil }
+      // The stamp is read before the state is: so the state is at least as new. None: the mapper promises nothing yet.
+      let stamp = pool.reader.stamp
+      guard stamp != 0, sent == sentAndSeen, max(stamp, answered) > heard else { return nil }
     }
     counts.inProcess &+= 1
     return pool

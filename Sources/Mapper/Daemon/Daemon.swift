@@ -24,6 +24,7 @@ final class Daemon {
   var names = Names()
   /// Association objects of many endpoints whose property update is still to be sent.
   var updates = DelayedUpdates()
+  private var stamps = Stamps()
   private(set) var scanner: Scanner! = nil
   private var loop: EventLoop! = nil
   /// Services whose scan is complete, to be told after the next publication.
@@ -46,7 +47,7 @@ final class Daemon {
     try subscribe()
     try findServices()
     loop = try EventLoop(
-      connection, deadline: { [self] in min(scanner.deadline, updates.deadline) },
+      connection, deadline: { [self] in min(scanner.deadline, updates.deadline, stamps.deadline) },
       dispatch: { [self] in drain() })
     scanned.append(Daemon.name)
     drain()
@@ -70,7 +71,6 @@ final class Daemon {
   private func drain() {
     var batch = 0
     while true {
-      let asked = shm_now_us()
       let isEmpty: Bool
       do throws(BusError) {
         isEmpty = try !connection.process()
@@ -78,17 +78,15 @@ final class Daemon {
         log.write(.error, "The connection to the bus is lost: \(text: error.text)")
         return loop.exit(1)
       }
-      if isEmpty {
-        settle()
-        database.noteQueueEmpty(at: asked)
-        break
-      }
+      if isEmpty { break }
       batch += 1
       if batch % Daemon.longestBatch == 0 { settle() }
     }
+    settle()
     let now = shm_now_us()
     scanner.resume(at: now)
     sendUpdates(dueAt: now)
+    askBroker(at: now)
     tellStatus()
   }
 
@@ -105,9 +103,29 @@ final class Daemon {
     guard database.hasUnpublishedChanges else { return }
     do throws(PoolError) {
       try database.publish()
+      stamps.notePublication(at: shm_now_us())
     } catch {
-      // Callers over D-Bus are served all the same; the next change tries again.
+      // Callers over D-Bus are served all the same, and no other way; the next change tries again.
+      database.stampNothing()
       log.fault(.poolTrouble, "The pool cannot be published: \(text: error.reason)")
+    }
+  }
+
+  /// Asks the broker, when it is time, and states with its reply how far the pool is complete: see Stamps.swift.
+  private func askBroker(at now: UInt64) {
+    guard now >= stamps.deadline else { return }
+    stamps.noteQuestion(at: now)
+    do throws(BusError) {
+      let question = try connection.newCall(
+        to: ByteString("org.freedesktop.DBus"), ObjectPath("/org/freedesktop/DBus"), "org.freedesktop.DBus", "GetId")
+      try connection.call(question, timeout: 0) { [self] reply in
+        stamps.noteReply()
+        settle()
+        if !reply.isError, !database.hasUnpublishedChanges { database.stamp(completeUpTo: now) }
+      }
+    } catch {
+      stamps.noteReply()
+      log.fault(.failedCall, "Cannot ask the bus: \(text: error.text)")
     }
   }
 

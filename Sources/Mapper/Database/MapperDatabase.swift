@@ -225,10 +225,13 @@ public final class MapperDatabase {
     }
   }
 
-  /// All signals that the bus had delivered up to this moment (microseconds of CLOCK_MONOTONIC) are in the published state.
-  public func noteQueueEmpty(at moment: UInt64) {
-    registry.storage.pool.stamp(moment)
-  }
+  /// States that everything which the bus had routed to this process before a moment is in the published state.
+  ///
+  /// - moment: microseconds of CLOCK_MONOTONIC.
+  public func stamp(completeUpTo moment: UInt64) { registry.storage.pool.stamp(moment) }
+
+  /// Takes the statement back: clients that need certainty ask over D-Bus until there is a new one.
+  public func stampNothing() { registry.storage.pool.stamp(0) }
 
   /// Numbers about the database and its pool.
   public struct Statistics {

@@ -68,13 +68,13 @@ public struct Pool: ~Copyable {
   /// Gives the pool its name. An older pool of that name stays readable to whoever has it open, and is marked as retired.
   public mutating func commit() throws(PoolError) {
     guard let name = temporary else { return }
-    let older = try? PoolFile.open(path, writable: true, trust: Trust())
-    do throws(PoolError) { try PoolFile.rename(name, to: path) } catch {
-      if let older { _ = close(older.file) }
-      throw error
-    }
+    // Marked before, and woken after: should this process be killed in between, no reader takes the older pool for current,
+    // and the next writer finds it under the name again.
+    let older = try? RetiredPool(of: path)
+    let isMarked = (try? older?.mark()) != nil
+    try PoolFile.rename(name, to: path)
     temporary = nil
-    if let older { PoolFile.retire(older.file, length: older.length) }
+    if isMarked { older?.wakeReaders() }
   }
 
   deinit {

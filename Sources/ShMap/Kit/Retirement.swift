@@ -2,22 +2,31 @@
 
 import CSystem
 
-extension PoolFile {
-  /// Marks the pool in an open file as retired, and takes over the descriptor. To be called after a newer pool has taken
-  /// its name, so that a reader who sees the mark finds the newer one. A pool whose writer lives is left alone.
-  static func retire(_ file: Int32, length: Int) {
-    guard let mapping = try? Mapping(file: file, writable: true, size: Int(Layout.headerBytes), reserve: 0) else {
-      return
-    }
-    mark(mapping, length: length)
+/// The older pool of a name that is about to lead to a newer one.
+final class RetiredPool {
+  private let mapping: Mapping
+  private let length: Int
+
+  /// Opens the pool behind `path`, if there is one that may be written.
+  init(of path: [UInt8]) throws(PoolError) {
+    let (file, length) = try PoolFile.open(path, writable: true, trust: Trust())
+    self.length = length
+    mapping = try Mapping(file: file, writable: true, size: Int(Layout.headerBytes), reserve: 0)
   }
 
-  private static func mark(_ mapping: borrowing Mapping, length: Int) {
-    let view = ReadView(mapping, size: min(length, Int(Layout.headerBytes)))
-    guard (try? check(view, length: length)) != nil else { return }
+  /// Marks the pool as retired. Throws when it is none, and `inUse` when its writer lives. A reader who sees the mark looks
+  /// under the name, where it finds the newer pool, or for a moment still this one.
+  func mark() throws(PoolError) {
+    let header = ReadView(mapping, size: min(length, Int(Layout.headerBytes)))
+    _ = try PoolFile.check(header, length: length)
     let base = unsafe mapping.base
-    guard !Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) else { return }
+    guard !Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) else { throw .inUse }
     unsafe shm_store32_release(base + Int(Layout.stateAt), Layout.State.retired)
+  }
+
+  /// To be called when the newer pool has the name.
+  func wakeReaders() {
+    let base = unsafe mapping.base
     // A reader on its way to sleep must not miss the mark: it sleeps only as long as this word is what it has seen.
     unsafe _ = shm_add32(base + Int(Layout.generationAt), 1)
     unsafe _ = shm_futex_wake(base + Int(Layout.generationAt), Int32.max)

@@ -17,11 +17,14 @@ final class RetiredPool {
   /// Marks the pool as retired. Throws when it is none, and `inUse` when its writer lives. A reader who sees the mark looks
   /// under the name, where it finds the newer pool, or for a moment still this one.
   func mark() throws(PoolError) {
-    let header = ReadView(mapping, size: min(length, Int(Layout.headerBytes)))
-    _ = try PoolFile.check(header, length: length)
+    try RetiredPool.check(mapping, length)
     let base = unsafe mapping.base
     guard !Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) else { throw .inUse }
     unsafe shm_store32_release(base + Int(Layout.stateAt), Layout.State.retired)
+  }
+
+  private static func check(_ mapping: borrowing Mapping, _ length: Int) throws(PoolError) {
+    _ = try PoolFile.check(ReadView(mapping, size: min(length, Int(Layout.headerBytes))), length: length)
   }
 
   /// To be called when the newer pool has the name.

@@ -5,46 +5,45 @@ import CLibSystemd
 import Database
 
 /// Appends an answer to a message. Once something has failed it does nothing more, and `result` tells.
-@safe
-struct ReplyWriter: AnswerVisitor {
+@safe public struct ReplyWriter: AnswerVisitor {
   private let message: OpaquePointer
   /// Negative errno of what failed first, else 0.
-  private(set) var result: Int32 = 0
+  public private(set) var result: Int32 = 0
 
   /// The message has to outlive the writer.
-  @unsafe init(_ message: OpaquePointer) { unsafe self.message = message }
+  @unsafe public init(_ message: OpaquePointer) { unsafe self.message = message }
 
-  mutating func openArray(_ contents: StaticString) { open("a", contents) }
+  public mutating func openArray(_ contents: StaticString) { open("a", contents) }
 
-  mutating func close() { note(unsafe sd_bus_message_close_container(message)) }
+  public mutating func close() { note(unsafe sd_bus_message_close_container(message)) }
 
   // GetSubTree: a{sa{sas}}; GetObject: the inner a{sas}; the ...Paths calls: as.
 
-  mutating func beginObject(_ path: borrowing Text) {
+  public mutating func beginObject(_ path: borrowing Text) {
     open("e", "sa{sas}")
     append(path)
     open("a", "{sas}")
   }
 
-  mutating func endObject() {
+  public mutating func endObject() {
     close()
     close()
   }
 
-  mutating func beginService(_ name: borrowing Text) {
+  public mutating func beginService(_ name: borrowing Text) {
     open("e", "sas")
     append(name)
     open("a", "s")
   }
 
-  mutating func interface(_ name: borrowing Text) { append(name) }
+  public mutating func interface(_ name: borrowing Text) { append(name) }
 
-  mutating func endService() {
+  public mutating func endService() {
     close()
     close()
   }
 
-  mutating func path(_ path: borrowing Text) { append(path) }
+  public mutating func path(_ path: borrowing Text) { append(path) }
 
   @inline(__always)
   private mutating func open(_ type: Unicode.Scalar, _ contents: StaticString) {

@@ -8,14 +8,14 @@ protocol Interned {
   static func hash(_ block: UInt32, _ pool: borrowing Pool) -> UInt32
 }
 
-/// An open-addressing hash set of block offsets.
+/// An open-addressing hash set of block offsets. Hashes use all 32 bits, more than an Int of a 32-bit processor holds.
 struct InternTable<Kind: Interned> {
   private var slots = [UInt32](repeating: 0, count: 64)
   private(set) var count = 0
 
   /// The block whose contents match; nil when there is none.
   func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {
-    var slot = Int(hash) & (slots.count - 1)
+    var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
       if matches(slots[slot]) { return slots[slot] }
       slot = (slot + 1) & (slots.count - 1)
@@ -35,7 +35,7 @@ struct InternTable<Kind: Interned> {
   }
 
   private mutating func place(_ block: UInt32, _ hash: UInt32) {
-    var slot = Int(hash) & (slots.count - 1)
+    var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
     slots[slot] = block
   }
@@ -43,11 +43,11 @@ struct InternTable<Kind: Interned> {
   /// Takes a block out and closes the gap, so that later searches need no marks of what once was there.
   mutating func remove(_ block: UInt32, _ pool: borrowing Pool) {
     let mask = slots.count - 1
-    var gap = Int(Kind.hash(block, pool)) & mask
+    var gap = Int(truncatingIfNeeded: Kind.hash(block, pool)) & mask
     while slots[gap] != block { gap = (gap + 1) & mask }
     var next = (gap + 1) & mask
     while slots[next] != 0 {
-      let home = Int(Kind.hash(slots[next], pool)) & mask
+      let home = Int(truncatingIfNeeded: Kind.hash(slots[next], pool)) & mask
       if (next - home) & mask >= (next - gap) & mask {
         slots[gap] = slots[next]
         gap = next

@@ -39,7 +39,7 @@ enum PoolFile {
   /// later. Gives the new length.
   static func extend(_ file: Int32, from length: Int, by bytes: Int) throws(PoolError) -> Int {
     let wanted = (length + bytes + 4095) & ~4095
-    guard wanted <= Int(UInt32.max) - 4095 else { throw .full }
+    guard UInt64(wanted) <= UInt64(UInt32.max) - 4095 else { throw .full }
     let result = shm_extend_file(file, off_t(length), off_t(wanted - length))
     guard result == 0 else { throw result == -ENOSPC ? .full : .system(-result) }
     return wanted

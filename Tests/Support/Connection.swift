@@ -140,14 +140,16 @@ public final class Connection {
 
   // MARK: For the loop
 
-  /// Handles everything that has arrived.
-  func process() {
-    while let open = bus {
-      let r = sd_bus_process(open, nil)
+  /// Handles what has arrived, but no more than the other connections can wait for. False when nothing is left.
+  func process() -> Bool {
+    for _ in 0..<16 {
+      guard let bus else { return false }
+      let r = sd_bus_process(bus, nil)
       if r > 0 { continue }
       if r < 0, r != -EBUSY { close() }  // busy: a handler runs the loop, and is itself called from here
-      return
+      return false
     }
+    return true
   }
 
   var interest: (descriptor: Int32, events: Int16, due: Double)? {

@@ -40,11 +40,12 @@ public final class Loop {
     while true {
       runTimers()
       connections.removeAll { $0.connection?.isOpen != true }
-      for entry in connections { entry.connection?.process() }
+      var hasMore = false
+      for entry in connections where entry.connection?.process() == true { hasMore = true }
       if done() { return true }
       let left = end - now()
       if left <= 0 { return false }
-      sleep(min(left, Loop.nap))
+      if !hasMore { sleep(min(left, Loop.nap)) }
     }
   }
 

@@ -13,7 +13,8 @@ public final class World {
 
   public var address: String { bus.address }
   public var pool: String { folder.file("pool") }
-  private var log: FileHandle
+  private let log: FileHandle
+  private var services: [FakeService] = []
 
   public init(_ kind: PrivateBus.Kind = .daemon, maxReplies: Int = 50000) throws {
     folder = try TemporaryFolder()
@@ -58,9 +59,14 @@ public final class World {
 
   public func connect() throws -> Connection { try Connection(to: address, on: loop) }
 
+  /// Starts a service, which stays until it is stopped or the world ends.
+  ///
+  /// - intercept: must not keep the world alive, which keeps the service alive.
   public func start(
     _ script: ServiceScript, intercept: @escaping (Call) -> Bool = { _ in false }
   ) throws -> FakeService {
-    try FakeService(script, at: address, on: loop, intercept: intercept)
+    let service = try FakeService(script, at: address, on: loop, intercept: intercept)
+    services.append(service)
+    return service
   }
 }

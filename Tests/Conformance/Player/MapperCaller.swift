@@ -65,8 +65,27 @@ struct MapperCall: Hashable {
 /// What came back, in the form in which it is recorded.
 enum Answer {
   static func values(_ signature: String, _ values: [Value]) -> Value {
-    ["signature": .string(signature), "reply": .array(values)]
+    let recorded = signature.hasPrefix("a{") && values.count == 1 ? [folded(values[0])] : values
+    return ["signature": .string(signature), "reply": .array(recorded)]
   }
+
+  /// The ...ById methods may give a path twice. The recordings have it once, where it came first, with what came last:
+  /// that is how they were read from the wire.
+  private static func folded(_ dictionary: Value) -> Value {
+    var pairs: [Value] = []
+    var places: [Value: Int] = [:]
+    for pair in dictionary.array ?? [] {
+      guard let key = pair[0] else { continue }
+      if let place = places[key] {
+        pairs[place] = pair
+      } else {
+        places[key] = pairs.count
+        pairs.append(pair)
+      }
+    }
+    return .array(pairs)
+  }
+
   static func error(_ name: String, _ message: String) -> Value {
     ["error": .string(name), "message": .string(message)]
   }

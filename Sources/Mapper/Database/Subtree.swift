@@ -121,11 +121,15 @@ extension Lookup {
   ) throws(PoolError) {
     var (at, end) = try range(roots.objects, subtree)
     var skipped = 0
+    var jumps = 0
     while !at.isSame(as: end), let key = try view.key(at) {
       let path = try view.text(key).bytes
       if let cut = subtree.cut(path) {
         skipped += 1
         if skipped > 8 {
+          // Each jump passes entries, of which a pool holds no more than this; a damaged one may jump in circles.
+          jumps += 1
+          guard jumps <= view.size / 16 else { throw .damaged }
           at = try view.lowerBound(ByBytes.self, roots.objects, Probe(path.extracting(first: cut), then: slash + 1))
           skipped = 0
           continue

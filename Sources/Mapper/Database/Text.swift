@@ -40,7 +40,7 @@ extension ReadView {
   @_lifetime(copy self)
   @inline(__always)
   func text(_ at: UInt32) throws(PoolError) -> Text {
-    let length = Int(try word(at &+ TextBlock.length))
+    let length = Int(clamping: try word(at &+ TextBlock.length))
     guard length <= TextBlock.longest, at != 0 else { throw .damaged }
     // One more than the length: the terminator, which C readers rely on, lies inside of the pool as well.
     let terminated = try bytes(at &+ TextBlock.bytes, count: length + 1)

@@ -76,6 +76,12 @@ enum PoolFile {
     return (file, Int(status.st_size))
   }
 
+  /// The file's length now; 0 when it cannot be told.
+  static func length(of file: Int32) -> Int {
+    var status = stat()
+    return unsafe fstat(file, &status) == 0 ? Int(status.st_size) : 0
+  }
+
   /// Checks the first page of a pool that has just been mapped; gives the size that it states.
   static func check(_ view: ReadView, length: Int) throws(PoolError) -> Int {
     guard length >= Int(Layout.seedAt) else { throw .tooShort }
@@ -83,7 +89,7 @@ enum PoolFile {
     guard try view.word(Layout.magicAt + 4) == Layout.magicHigh, try view.word(Layout.versionAt) == Layout.version
     else { throw .wrongVersion }
     guard length >= Int(Layout.headerBytes) else { throw .tooShort }
-    let size = Int(try view.word(Layout.sizeAt))
+    let size = Int(clamping: try view.word(Layout.sizeAt))
     guard size >= Int(Layout.headerBytes), size & 7 == 0 else { throw .damaged }
     guard size <= length else { throw .tooShort }
     return size

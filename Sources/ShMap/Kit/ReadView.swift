@@ -19,20 +19,26 @@ import CSystem
     self.size = size
   }
 
+  /// Where `count` bytes at an offset begin. No offset overflows here where Int has 32 bits.
+  @inline(__always)
+  private func start(_ at: UInt32, _ count: Int) throws(PoolError) -> Int {
+    let start = Int(truncatingIfNeeded: at)
+    guard UInt(at) <= UInt(bitPattern: size), count >= 0, count <= size &- start else { throw .damaged }
+    return start
+  }
+
   /// The 32-bit word at a place. Throws `damaged` when that is outside of the pool or not aligned.
   @inline(__always)
   public func word(_ at: UInt32) throws(PoolError) -> UInt32 {
-    guard Int(at) &+ 4 <= size, at & 3 == 0 else { throw .damaged }
-    return unsafe shm_load32(base + Int(at))
+    guard UInt(at) < UInt(bitPattern: size & ~3), at & 3 == 0 else { throw .damaged }
+    return unsafe shm_load32(base + Int(truncatingIfNeeded: at))
   }
 
   /// A value copied out of the pool.
   @inline(__always)
   public func load<Value: BitwiseCopyable>(_ at: Offset<Value>) throws(PoolError) -> Value {
-    let start = Int(at.raw)
-    guard start &+ MemoryLayout<Value>.size <= size, start & (MemoryLayout<Value>.alignment - 1) == 0 else {
-      throw .damaged
-    }
+    let start = try start(at.raw, MemoryLayout<Value>.size)
+    guard start & (MemoryLayout<Value>.alignment - 1) == 0 else { throw .damaged }
     return unsafe (base + start).loadUnaligned(as: Value.self)
   }
 
@@ -40,9 +46,9 @@ import CSystem
   @_lifetime(copy self)
   @inline(__always)
   public func bytes(_ at: UInt32, count: Int) throws(PoolError) -> Span<UInt8> {
-    guard count >= 0, Int(at) &+ count <= size else { throw .damaged }
-    let start = unsafe (base + Int(at)).assumingMemoryBound(to: UInt8.self)
-    return unsafe _overrideLifetime(Span(_unsafeStart: start, count: count), copying: self)
+    let start = try start(at, count)
+    let first = unsafe (base + start).assumingMemoryBound(to: UInt8.self)
+    return unsafe _overrideLifetime(Span(_unsafeStart: first, count: count), copying: self)
   }
 
   /// `count` values in place, for as long as the view lives. They may change while they are read if the pool's owner
@@ -50,10 +56,10 @@ import CSystem
   @_lifetime(copy self)
   public func span<Value: BitwiseCopyable>(_ at: Offset<Value>, count: Int) throws(PoolError) -> Span<Value> {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Value>.stride)
-    guard count >= 0, !overflow, Int(at.raw) &+ bytes <= size,
-      Int(at.raw) & (MemoryLayout<Value>.alignment - 1) == 0
-    else { throw .damaged }
-    let start = unsafe (base + Int(at.raw)).assumingMemoryBound(to: Value.self)
-    return unsafe _overrideLifetime(Span(_unsafeStart: start, count: count), copying: self)
+    guard !overflow else { throw .damaged }
+    let start = try start(at.raw, bytes)
+    guard start & (MemoryLayout<Value>.alignment - 1) == 0 else { throw .damaged }
+    let first = unsafe (base + start).assumingMemoryBound(to: Value.self)
+    return unsafe _overrideLifetime(Span(_unsafeStart: first, count: count), copying: self)
   }
 }

@@ -54,7 +54,7 @@ public struct Reader: ~Copyable {
     _ mapping: borrowing Mapping, length: Int, contents: UInt32, identity: [UInt8]?
   ) throws(PoolError) -> Int {
     let view = ReadView(mapping, size: length)
-    let size = try PoolFile.check(view, length: length)
+    let size = try sizeStated(view, length, mapping.file)
     guard try view.word(Layout.stateAt) != Layout.State.preparing, try view.word(Layout.contentsAt) == contents else {
       throw .wrongContents
     }
@@ -63,6 +63,15 @@ public struct Reader: ~Copyable {
       for index in 0..<16 where stored[index] != identity[index] { throw .wrongContents }
     }
     return size
+  }
+
+  /// The size that the pool's header states. The writer may have made the file longer since its length was taken.
+  private static func sizeStated(_ view: ReadView, _ length: Int, _ file: Int32) throws(PoolError) -> Int {
+    do throws(PoolError) { return try PoolFile.check(view, length: length) } catch {
+      let longer = PoolFile.length(of: file)
+      guard error == .tooShort, longer > length else { throw error }
+      return try sizeStated(view, longer, file)
+    }
   }
 
   /// The first page. Always readable.
@@ -82,11 +91,11 @@ public struct Reader: ~Copyable {
 
   /// Whether the pool has outgrown the address space that this reader reserved; then `adopt()` has to be called, which
   /// moves the mapping, before a snapshot can be taken.
-  public var isOutgrown: Bool { Int(headerWord(Layout.sizeAt)) > mapping.reserved }
+  public var isOutgrown: Bool { Int(clamping: headerWord(Layout.sizeAt)) > mapping.reserved }
 
   /// Follows the pool's growth beyond the reserved address space. No snapshot may be alive, which the compiler checks.
   public mutating func adopt() throws(PoolError) {
-    let size = Int(headerWord(Layout.sizeAt))
+    let size = Int(clamping: headerWord(Layout.sizeAt))
     try mapping.cover(size)
   }
 
@@ -109,7 +118,7 @@ public struct Reader: ~Copyable {
       let root = headerWord(Layout.rootAt)
       guard root != 0 else { throw .wrongContents }
       // After the root: everything that this root leads to lies below this size.
-      let size = Int(headerWord(Layout.sizeAt))
+      let size = Int(clamping: headerWord(Layout.sizeAt))
       guard size <= mapping.reserved else { throw .stale }
       let view = ReadView(mapping, size: size)
       let low = try view.word(root)
@@ -163,7 +172,7 @@ public struct Reader: ~Copyable {
   }
 
   /// Bytes of the pool.
-  public var size: Int { Int(headerWord(Layout.sizeAt)) }
+  public var size: Int { Int(clamping: headerWord(Layout.sizeAt)) }
 
   /// The file's device and inode, to tell whether a name leads to another pool by now.
   public var fileID: (device: UInt64, inode: UInt64) {

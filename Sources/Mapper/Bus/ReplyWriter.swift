@@ -1,5 +1,6 @@
 // Answers of the database, written into a D-Bus message as they are read: no copy in between. A reply may hold tens of
-// thousands of strings, so this calls sd-bus as directly as can be.
+// thousands of strings, so this calls sd-bus as directly as can be. Nothing is inlined into the queries: that would make them
+// several times as large, and a call is small beside what sd-bus does in it.
 
 import CLibSystemd
 import Database
@@ -19,17 +20,20 @@ import Database
 
   // GetSubTree: a{sa{sas}}; GetObject: the inner a{sas}; the ...Paths calls: as.
 
+  @inline(never)
   public mutating func beginObject(_ path: borrowing Text) {
     open("e", "sa{sas}")
     append(path)
     open("a", "{sas}")
   }
 
+  @inline(never)
   public mutating func endObject() {
     close()
     close()
   }
 
+  @inline(never)
   public mutating func beginService(_ name: borrowing Text) {
     open("e", "sas")
     append(name)
@@ -38,6 +42,7 @@ import Database
 
   public mutating func interface(_ name: borrowing Text) { append(name) }
 
+  @inline(never)
   public mutating func endService() {
     close()
     close()
@@ -45,14 +50,14 @@ import Database
 
   public mutating func path(_ path: borrowing Text) { append(path) }
 
-  @inline(__always)
+  @inline(never)
   private mutating func open(_ type: Unicode.Scalar, _ contents: StaticString) {
     guard result >= 0 else { return }
     let signature = unsafe UnsafeRawPointer(contents.utf8Start).assumingMemoryBound(to: CChar.self)
     note(unsafe sd_bus_message_open_container(message, CChar(UInt8(ascii: type)), signature))
   }
 
-  @inline(__always)
+  @inline(never)
   private mutating func append(_ text: borrowing Text) {
     guard result >= 0 else { return }
     let message = unsafe message

@@ -15,31 +15,22 @@ struct DelayedUpdates {
   /// Microseconds between two updates of one association.
   static let interval: UInt64 = 1_000_000
 
-  private var due: [ObjectPath: UInt64] = [:]
+  private var waiting: [(path: ObjectPath, due: UInt64)] = []
 
-  /// The earliest of them, in microseconds of CLOCK_MONOTONIC.
-  private(set) var deadline = UInt64.max
+  /// The earliest of them, in microseconds of CLOCK_MONOTONIC. Each waits equally long, so they are due in their order.
+  var deadline: UInt64 { waiting.first?.due ?? .max }
 
   /// An association has changed; the update is due a second after the first change that has not been told.
   mutating func add(_ path: ObjectPath, at now: UInt64) {
-    guard due[path] == nil else { return }
-    due[path] = now + Self.interval
-    deadline = min(deadline, now + Self.interval)
+    guard !waiting.contains(where: { $0.path == path }) else { return }
+    waiting.append((path, now + Self.interval))
   }
 
-  mutating func remove(_ path: ObjectPath) {
-    if due.removeValue(forKey: path) != nil { deadline = due.values.min() ?? .max }
-  }
+  mutating func remove(_ path: ObjectPath) { waiting.removeAll { $0.path == path } }
 
-  /// Those whose time has come, in the order of their paths.
-  mutating func take(dueAt now: UInt64) -> [ObjectPath] {
-    guard now >= deadline else { return [] }
-    var paths: [ObjectPath] = []
-    for (path, time) in due where time <= now { paths.append(path) }
-    paths.sortInPlace(by: <)
-    for path in paths { due[path] = nil }
-    deadline = due.values.min() ?? .max
-    return paths
+  /// The next whose time has come.
+  mutating func next(dueAt now: UInt64) -> ObjectPath? {
+    now >= deadline ? waiting.removeFirst().path : nil
   }
 }
 
@@ -64,7 +55,7 @@ extension Daemon {
 
   /// Sends the property updates whose time has come, as the endpoints are now.
   func sendUpdates(dueAt now: UInt64) {
-    for path in updates.take(dueAt: now) {
+    while let path = updates.next(dueAt: now) {
       var collector = PathCollector()
       guard (try? database.endpoints(of: path.bytes.span, &collector)) != nil else { continue }
       sendChanged(path, collector.paths)

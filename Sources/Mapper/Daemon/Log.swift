@@ -36,18 +36,23 @@ struct LogText: ExpressibleByStringInterpolation {
 
     init(literalCapacity: Int, interpolationCount: Int) { bytes.reserveCapacity(literalCapacity) }
 
+    @inline(never)
     mutating func appendLiteral(_ literal: StaticString) {
       unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
     /// A name from the bus: what is no printable ASCII shows as `?`, and no more than 256 bytes of it show.
-    mutating func appendInterpolation<Kind>(_ name: Name<Kind>) {
-      for byte in name.bytes.prefix(256) { bytes.append(byte > 32 && byte < 127 ? byte : UInt8(ascii: "?")) }
+    mutating func appendInterpolation<Kind>(_ name: Name<Kind>) { append(name: name.bytes) }
+
+    @inline(never)
+    private mutating func append(name: [UInt8]) {
+      for byte in name.prefix(256) { bytes.append(byte > 32 && byte < 127 ? byte : UInt8(ascii: "?")) }
     }
 
     /// A message of the C library, which may hold blanks.
     mutating func appendInterpolation(text: ByteString) { bytes.append(contentsOf: text.bytes) }
 
+    @inline(never)
     mutating func appendInterpolation(_ number: Int) {
       if number < 0 { bytes.append(UInt8(ascii: "-")) }
       var digits: [UInt8] = []
@@ -72,9 +77,9 @@ final class Log {
     isPrefixed = isatty(2) == 0
   }
 
-  func write(_ level: LogLevel, _ text: @autoclosure () -> LogText) {
+  @inline(never)
+  func write(_ level: LogLevel, _ text: LogText) {
     guard level.rawValue <= self.level.rawValue else { return }
-    let text = text()
     var line: [UInt8] = []
     line.reserveCapacity(text.bytes.count + 4)
     if isPrefixed {
@@ -89,11 +94,12 @@ final class Log {
   }
 
   /// A warning about a peer. At most ten lines of one kind a minute; the next line tells how many were left out.
-  func fault(_ kind: FaultKind, _ text: @autoclosure () -> LogText) {
+  @inline(never)
+  func fault(_ kind: FaultKind, _ text: LogText) {
     guard level.rawValue >= LogLevel.warning.rawValue else { return }
     guard let omitted = limits[kind.rawValue].next(at: shm_now_us()) else { return }
     if omitted > 0 { write(.warning, "\(omitted) more faults like the next were not logged") }
-    write(.warning, text())
+    write(.warning, text)
   }
 }
 

@@ -5,7 +5,7 @@ import Database
 /// For each connection, the well-known name that its signals count for. A connection may own several names; then its
 /// signals count for the one that was recorded last.
 struct Names {
-  private var services: [ByteString: ServiceName] = [:]
+  private var owners: [(connection: ByteString, service: ServiceName)] = []
 
   /// Whether the mapper looks at a service of that name. Unique names are none, and names that begin with
   /// `org.freedesktop` are not looked at.
@@ -14,16 +14,21 @@ struct Names {
     return !name.bytes.starts(with: skippedPrefix.bytes)
   }
 
-  /// The connection `owner` has taken the name.
-  mutating func record(_ name: ServiceName, of owner: ByteString) { services[owner] = name }
+  /// The connection has taken the name.
+  mutating func record(_ service: ServiceName, of connection: ByteString) {
+    owners.removeAll { $0.connection == connection }
+    owners.append((connection, service))
+  }
 
-  /// The connection `owner` has lost the name. If its signals counted for it, they count for nothing from now on.
-  mutating func forget(_ name: ServiceName, of owner: ByteString) {
-    if services[owner] == name { services[owner] = nil }
+  /// The connection has lost the name. If its signals counted for it, they count for nothing from now on.
+  mutating func forget(_ service: ServiceName, of connection: ByteString) {
+    owners.removeAll { $0.connection == connection && $0.service == service }
   }
 
   /// Whom the signals of a connection count for.
-  func service(of owner: ByteString) -> ServiceName? { services[owner] }
+  func service(of connection: ByteString) -> ServiceName? {
+    owners.first { $0.connection == connection }?.service
+  }
 }
 
 private let skippedPrefix = ByteString("org.freedesktop")

@@ -30,7 +30,7 @@ final class Scan {
 
   /// What signals told about one path, as it stands after the last of them.
   private struct News {
-    let order: Int
+    let path: ObjectPath
     var isAdded = false
     var added: [InterfaceName] = []
     var removed: [InterfaceName] = []
@@ -53,9 +53,11 @@ final class Scan {
   var isOversized = false
 
   private var steps: [ScanStep] = []
-  private var seen: Set<ObjectPath> = []
+  private var requested = NameTable()
   private var size = 0
-  private var news: [ObjectPath: News] = [:]
+  /// In the order of each path's first signal; `newsPaths` numbers the paths in the same order.
+  private var news: [News] = []
+  private var newsPaths = NameTable()
 
   init(of service: ServiceName, owner: ByteString) {
     self.service = service
@@ -65,13 +67,13 @@ final class Scan {
 
   /// Asks for an object unless it has been asked for.
   private func request(_ path: ObjectPath) {
-    if seen.insert(path).inserted { calls.append(ScanCall(kind: .introspect, path: path)) }
+    if requested.insert(path.bytes).isNew { calls.append(ScanCall(kind: .introspect, path: path)) }
   }
 
   /// An object has answered: remembers what it said and asks for its children, in the reference's order: the
   /// associations first, if it has any. False when a limit kept something out.
   func learn(_ document: Introspection, of path: ObjectPath) -> ScanStep {
-    news[path]?.removed = []
+    if let told = newsPaths.number(of: path.bytes) { news[told].removed = [] }
     if document.interfaces.contains(associationDefinitions) {
       calls.append(ScanCall(kind: .associations, path: path))
     }
@@ -79,7 +81,7 @@ final class Scan {
     for interface in document.interfaces { size += interface.bytes.count }
     for child in document.children {
       guard let childPath = Scan.child(child, of: path) else { continue }
-      guard seen.count < Limit.objects, size < Limit.bytes, Scan.depth(of: childPath) <= Limit.depth,
+      guard requested.names.count < Limit.objects, size < Limit.bytes, Scan.depth(of: childPath) <= Limit.depth,
         childPath.bytes.count <= Limit.pathLength
       else {
         isOversized = true
@@ -92,7 +94,7 @@ final class Scan {
 
   /// The associations of an object have been read.
   func learn(_ associations: [AssociationDefinition], of path: ObjectPath) -> ScanStep {
-    news[path]?.associations = nil
+    if let told = newsPaths.number(of: path.bytes) { news[told].associations = nil }
     return keep(.associations(path, associations))
   }
 
@@ -143,29 +145,29 @@ final class Scan {
 
   private func change(_ path: ObjectPath, _ body: (inout News) -> Void) {
     guard !isPublished else { return }
-    body(&news[path, default: News(order: news.count)])
+    let (told, isNew) = newsPaths.insert(path.bytes)
+    if isNew { news.append(News(path: path)) }
+    body(&news[told])
   }
 
   // MARK: Publishing
 
   /// Puts all that is known into the database, in place of what it had of this service. Done once.
   func publish(to database: MapperDatabase) {
-    var told: [(key: ObjectPath, value: News)] = []
-    for entry in news { told.append(entry) }
-    told.sortInPlace { $0.value.order < $1.value.order }
-    for (path, news) in told {
-      if news.isAdded { steps.append(.object(path, news.added)) }
-      if let associations = news.associations { steps.append(.associations(path, associations)) }
+    for told in news {
+      if told.isAdded { steps.append(.object(told.path, told.added)) }
+      if let associations = told.associations { steps.append(.associations(told.path, associations)) }
     }
     database.replaceObjects(of: service, with: steps)
-    for (path, news) in told {
+    for told in news {
       // Again, for the parents that a signal implies and a scan does not.
-      if news.isAdded { database.addInterfaces(news.added, to: path, of: service, associations: nil) }
-      if !news.removed.isEmpty { database.removeInterfaces(news.removed, from: path, of: service) }
+      if told.isAdded { database.addInterfaces(told.added, to: told.path, of: service, associations: nil) }
+      if !told.removed.isEmpty { database.removeInterfaces(told.removed, from: told.path, of: service) }
     }
     isPublished = true
     steps = []
-    news = [:]
+    news = []
+    newsPaths = NameTable()
   }
 }
 

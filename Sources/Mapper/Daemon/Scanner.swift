@@ -34,7 +34,7 @@ final class Scanner {
   /// All of a scan that can be had at once is there: it is to be published. `isComplete`: and nothing is to come.
   private let finished: (Scan, _ isComplete: Bool) -> Void
 
-  private var running: [ServiceName: Scan] = [:]
+  private var running: [Scan] = []
   private var ready = Queue<Scan>()
   private var inFlight = 0
   private var pausedUntil: UInt64 = 0
@@ -59,16 +59,21 @@ final class Scanner {
   func start(_ service: ServiceName, owner: ByteString) {
     cancel(service)
     let scan = Scan(of: service, owner: owner)
-    running[service] = scan
+    running.append(scan)
     enqueue(scan)
     makeCalls()
   }
 
   /// Drops a scan: what its calls still bring is not looked at.
-  func cancel(_ service: ServiceName) { running.removeValue(forKey: service)?.isCancelled = true }
+  func cancel(_ service: ServiceName) {
+    guard let place = place(of: service) else { return }
+    running.remove(at: place).isCancelled = true
+  }
 
   /// The scan that is running of a service.
-  func scan(of service: ServiceName) -> Scan? { running[service] }
+  func scan(of service: ServiceName) -> Scan? { place(of: service).map { running[$0] } }
+
+  private func place(of service: ServiceName) -> Int? { running.firstIndex { $0.service == service } }
 
   /// Goes on after a pause, if it is over.
   func resume(at now: UInt64) {
@@ -194,7 +199,7 @@ final class Scanner {
     if !scan.isCancelled, scan.calls.isEmpty, scan.inFlight == 0 {
       let isComplete = scan.unanswered.isEmpty
       if isComplete {
-        running[scan.service] = nil
+        running.removeAll { $0 === scan }
         if scan.isOversized {
           log.fault(.oversizedTree, "\(scan.service) has too large or too deep a tree: the rest of it is left out")
         }

@@ -30,7 +30,7 @@ extension Daemon {
   func findServices() throws(BusError) {
     let list = try connection.callAndWait(busCall("ListNames"))
     var services: [ServiceName] = try list.readStrings()
-    services.sortInPlace(by: <)
+    services.sortInPlace { $0 < $1 }
     var owners: [(ServiceName, ByteString)] = []
     for service in services where Names.isWanted(service) && service != Daemon.name {
       // A service that has left since it was listed has no owner, and NameOwnerChanged is waiting.

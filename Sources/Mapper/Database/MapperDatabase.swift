@@ -33,7 +33,7 @@ public final class MapperDatabase {
   /// What a previous daemon left in a pool of this name.
   var previous: PreviousState?
   /// Paths that were taken over and not yet seen by their service's new scan.
-  var inherited: [ServiceName: [ObjectPath]] = [:]
+  var inherited: [(service: ServiceName, paths: [ObjectPath])] = []
   private var rootBlock: UInt32 = 0
   private var isCommitted = false
   /// Whether something has changed since the last `publish()`.
@@ -96,30 +96,30 @@ public final class MapperDatabase {
     }
     // Reference: that pass also drops the paths that nobody shows.
     change {
-      for path in ownerless where registry.object(path.bytes.span)?.owners == 0 { registry.forget(path.bytes) }
-      ownerless = []
+      for path in ownerless.names where registry.object(path.span)?.owners == 0 { registry.forget(path) }
+      ownerless = NameTable()
     }
   }
 
   /// Paths that became known without any service: their introspection named no interface, or their signal.
-  private var ownerless: Swift.Set<ObjectPath> = []
+  private var ownerless = NameTable()
 
   /// Makes a path known without stating that anybody shows it.
   func makeKnown(_ path: ObjectPath) {
-    if !registry.isKnown(path.bytes.span) { ownerless.insert(path) }
+    if !registry.isKnown(path.bytes.span) { _ = ownerless.insert(path.bytes) }
     _ = registry.makeKnown(path.bytes.span)
   }
 
   /// A scan of a service is complete: what it showed is added in one step. What a previous daemon knew of the service and the
   /// scan did not find again is dropped.
   public func replaceObjects(of service: ServiceName, with scan: [ScanStep]) {
-    var old = Swift.Set(inherited[service] ?? [])
+    var old = InheritedPaths(inherited.first { $0.service == service }?.paths ?? [])
     defer { endTakeover(of: service) }
     for step in scan {
       switch step {
       case .object(let path, let interfaces):
         change(room(for: interfaces, path)) {
-          if old.remove(path) != nil { inheritedObject(path, of: service, shows: interfaces) }
+          if old.see(path) { inheritedObject(path, of: service, shows: interfaces) }
           addScanned(interfaces, to: path, of: service)
         }
       case .associations(let path, let definitions):
@@ -128,9 +128,7 @@ public final class MapperDatabase {
         }
       }
     }
-    var left = [ObjectPath](old)
-    left.sortInPlace { $0 < $1 }
-    for path in left {
+    for path in old.unseen {
       change { remove(registry.makeService(service), from: path.bytes) }
     }
   }

@@ -25,11 +25,55 @@ private struct OldObject {
   var interfaces: [InterfaceName]
 }
 
+/// The services whose old entries are kept, by their texts in the old pool, in the order of `OldState.services`.
+private struct KeptServices {
+  var texts: [UInt32] = []
+
+  subscript(text: UInt32) -> Int? { texts.firstIndex(of: text) }
+}
+
+/// One claim of the old state: the association and the endpoint, as texts side by side, and whose it is.
+private struct OldSide {
+  var side: UInt64
+  var order: Int
+  var service: Int
+  var source: UInt32
+
+  /// The first of a side's claims, in a list sorted by side.
+  static func first(of side: UInt64, in claims: [OldSide]) -> Int {
+    var (low, high) = (0, claims.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if claims[middle].side < side { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
 private struct OldClaim {
   var service: Int
   var association: ByteString
   var endpoint: ByteString
   var source: ObjectPath
+}
+
+/// Paths that were taken over, and which of them a new scan has not found yet.
+struct InheritedPaths {
+  private var table = NameTable()
+  private var isSeen: [Bool] = []
+
+  init(_ paths: [ObjectPath]) {
+    for path in paths where table.insert(path.bytes).isNew { isSeen.append(false) }
+  }
+
+  /// Notes a path; true when it was taken over and is found for the first time.
+  mutating func see(_ path: ObjectPath) -> Bool {
+    guard let number = table.number(of: path.bytes), !isSeen[number] else { return false }
+    isSeen[number] = true
+    return true
+  }
+
+  var unseen: [ObjectPath] { table.names.indices.filter { !isSeen[$0] }.map { ObjectPath(table.names[$0]) } }
 }
 
 extension MapperDatabase {
@@ -41,7 +85,11 @@ extension MapperDatabase {
     for object in state.objects {
       let name = state.services[object.service].name
       restore(object.interfaces, on: object.path, of: name)
-      inherited[name, default: []].append(object.path)
+      if let place = inherited.firstIndex(where: { $0.service == name }) {
+        inherited[place].paths.append(object.path)
+      } else {
+        inherited.append((name, [object.path]))
+      }
     }
     for claim in state.claims {
       restore(claim.association, leadingTo: claim.endpoint, from: claim.source, of: state.services[claim.service].name)
@@ -52,7 +100,9 @@ extension MapperDatabase {
   /// goes: paths where the mapper shows nothing and no association below. A mapper that had begun without an old state would
   /// not have them.
   func endTakeover(of service: ServiceName) {
-    guard inherited.removeValue(forKey: service) != nil, inherited.isEmpty,
+    guard let place = inherited.firstIndex(where: { $0.service == service }) else { return }
+    inherited.remove(at: place)
+    guard inherited.isEmpty,
       let own = registry.service(MapperDatabase.ownName.bytes.span)
     else { return }
     for text in registry.keys(of: own.paths).reversed() {
@@ -85,12 +135,12 @@ extension MapperDatabase {
     let view = snapshot.view
     let roots = try Roots(view, at: snapshot.root)
     var state = OldState()
-    var kept: [UInt32: Int] = [:]
+    var kept = KeptServices()
     for (name, unique) in owners {
       guard let found = try view.find(ByBytes.self, roots.services, Probe(name.bytes.span)) else { continue }
       let old = try view.text(try view.word(found.value &+ 4))
       guard compareBytes(old.bytes, unique.bytes.span) == 0 else { continue }
-      kept[found.key] = state.services.count
+      kept.texts.append(found.key)
       state.services.append((name, unique))
     }
     try readObjects(view, roots, kept, &state)
@@ -99,7 +149,7 @@ extension MapperDatabase {
   }
 
   private static func readObjects(
-    _ view: ReadView, _ roots: Roots, _ kept: [UInt32: Int], _ state: inout OldState
+    _ view: ReadView, _ roots: Roots, _ kept: KeptServices, _ state: inout OldState
   ) throws(PoolError) {
     var at = try view.lowerBound(ByBytes.self, roots.objects, Probe(Span<UInt8>()))
     while let key = try view.key(at) {
@@ -120,25 +170,30 @@ extension MapperDatabase {
 
   /// Reads the claims of kept services, in the order in which their endpoints stand in their associations.
   private static func readClaims(
-    _ view: ReadView, _ roots: Roots, _ kept: [UInt32: Int], _ state: inout OldState
+    _ view: ReadView, _ roots: Roots, _ kept: KeptServices, _ state: inout OldState
   ) throws(PoolError) {
-    var bySide: [UInt64: [(service: Int, source: UInt32)]] = [:]
+    var claims: [OldSide] = []
     var at = try view.lowerBound(ByBytes.self, roots.claims, Probe(Span<UInt8>()))
     while let source = try view.key(at) {
       let block = try view.value(at)
       for index in 0..<(try view.itemCount(block)) {
         guard let service = kept[try view.item(block, 3 * index)] else { continue }
         let side = UInt64(try view.item(block, 3 * index + 1)) << 32 | UInt64(try view.item(block, 3 * index + 2))
-        bySide[side, default: []].append((service, source))
+        claims.append(OldSide(side: side, order: claims.count, service: service, source: source))
       }
       try view.advance(&at)
     }
+    claims.sortInPlace { ($0.side, $0.order) < ($1.side, $1.order) }
     at = try view.lowerBound(ByBytes.self, roots.associations, Probe(Span<UInt8>()))
     while let association = try view.key(at) {
       let list = try view.value(at)
       for index in 0..<(try view.itemCount(list)) {
         let endpoint = try view.item(list, index)
-        for (service, source) in bySide[UInt64(association) << 32 | UInt64(endpoint)] ?? [] {
+        let side = UInt64(association) << 32 | UInt64(endpoint)
+        var next = OldSide.first(of: side, in: claims)
+        while next < claims.count, claims[next].side == side {
+          let (service, source) = (claims[next].service, claims[next].source)
+          next += 1
           state.claims.append(
             OldClaim(
               service: service, association: ByteString(copying: try view.text(association).bytes),

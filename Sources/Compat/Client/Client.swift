@@ -44,6 +44,8 @@ import ShMap
     public var poolPath: ByteString?
     /// The address of the bus; nil: the system bus, which DBUS_SYSTEM_BUS_ADDRESS may name.
     public var address: ByteString?
+    /// The 16 bytes of the id of the bus that the pool has to mirror, when the caller knows it; nil: asked for.
+    public var busID: [UInt8]?
     /// How long a call over D-Bus may take, in microseconds. 0: sd-bus's own, 25 s.
     public var timeout: UInt64 = 0
     /// Whether a damaged pool is worth a line on standard error.
@@ -100,6 +102,7 @@ import ShMap
     unsafe callersBus = bus.map { unsafe sd_bus_ref($0) }
     callersThread = pthread_self()
     heard = shm_now_us()
+    following.identity = options.busID
     if let bus = unsafe bus {
       following.identity = try? unsafe busID(of: bus)
       let me = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -162,7 +165,7 @@ import ShMap
   }
 
   /// The pool, if it may answer at this moment.
-  private func acquire() -> Attachment? {
+  func acquire() -> Attachment? {
     lock.lock()
     defer { lock.unlock() }
     guard let pool = attachment, following.mayRead(pool) else { return nil }
@@ -176,7 +179,7 @@ import ShMap
   }
 
   /// Reads until the state that was read is known to have been whole. nil: this pool cannot answer.
-  private func read<V: ClientVisitor>(
+  func read<V: ClientVisitor>(
     _ question: borrowing Question, in pool: Attachment, _ visitor: inout V
   ) -> Bool? {
     do throws(PoolError) { return try pool.read(question, &visitor) } catch {
@@ -280,7 +283,7 @@ import ShMap
 
   /// The mapper has answered a call that was sent after `start`: what had been routed to it by then is published, since it
   /// publishes before it answers. `seen`: so much of what the caller sent on the same connection is among it.
-  private func noteAnswer(since start: UInt64, seen: UInt64?, _ kind: Question.Kind) {
+  func noteAnswer(since start: UInt64, seen: UInt64?, _ kind: Question.Kind) {
     // Without a caller's bus nothing is in order with what was sent.
     lock.lock()
     answered = max(answered, start)

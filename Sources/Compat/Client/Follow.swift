@@ -95,7 +95,7 @@ extension Client {
     case .wrongContents:
       // Of another bus, perhaps since the bus was started anew: then its id is another now.
       lock.lock()
-      if !hasCallersBus { following.identity = nil }
+      if !hasCallersBus, options.busID == nil { following.identity = nil }
       lock.unlock()
     case .wrongVersion: complain("is of another version")
     case .untrusted: complain("may have been written by anybody")

@@ -42,9 +42,16 @@ static inline void shm_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQU
 static inline void shm_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 static inline void shm_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
+/* The futex call that reads a timespec as this build has it: a 32-bit processor has one for each width of a time. */
+#if defined(SYS_futex_time64) && !defined(__LP64__)
+#define SHM_SYS_FUTEX (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define SHM_SYS_FUTEX SYS_futex
+#endif
+
 /* futex(2), process-shared. 0 or a wake count, else -errno. A time-out is relative; NULL waits for ever. */
 static inline int shm_futex_wait(const void *word, uint32_t value, const struct timespec *timeout) {
-  return syscall(SYS_futex, (void *)word, FUTEX_WAIT, value, timeout, NULL, 0) < 0 ? -errno : 0;
+  return syscall(SHM_SYS_FUTEX, (void *)word, FUTEX_WAIT, value, timeout, NULL, 0) < 0 ? -errno : 0;
 }
 static inline int shm_futex_wake(void *word, int count) {
   long n = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);

@@ -103,8 +103,8 @@ import CSystem
   @inline(__always)
   private func place<Value>(_ at: Offset<Value>, _ count: Int) throws(PoolError) -> UnsafeMutableRawPointer {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Value>.stride)
-    guard count >= 0, !overflow, at.raw >= Layout.headerBytes, Int(at.raw) &+ bytes <= session.memory.size,
-      Int(at.raw) & (MemoryLayout<Value>.alignment - 1) == 0
+    guard count >= 0, !overflow, at.raw >= Layout.headerBytes, lies(at.raw, bytes, within: session.memory.size),
+      at.raw & UInt32(MemoryLayout<Value>.alignment - 1) == 0
     else { throw .damaged }
     return unsafe session.memory.base + Int(at.raw)
   }

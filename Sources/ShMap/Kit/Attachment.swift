@@ -48,7 +48,7 @@ import CSystem
   /// The pool's bytes as they are mapped now. Valid while the lock is held.
   var memory: Memory {
     @inline(__always) get {
-      unsafe Memory(base: mapping.base, size: Int(shm_load32_acquire(mapping.base + Int(Layout.sizeAt))))
+      unsafe Memory(base: mapping.base, size: Int(clamping: shm_load32_acquire(mapping.base + Int(Layout.sizeAt))))
     }
   }
 

@@ -113,14 +113,15 @@ struct Heap {
 
   /// The block of a payload that is in use, belongs to this arena, and agrees with its neighbours.
   func check(_ payload: UInt32) throws(PoolError) -> UInt32 {
-    guard payload & 7 == 0, payload >= Layout.headerBytes + Heap.headerBytes, Int(payload) < memory.size else {
+    guard payload & 7 == 0, payload >= Layout.headerBytes + Heap.headerBytes, lies(payload, 1, within: memory.size)
+    else {
       throw .notAllocated
     }
     let block = payload - Heap.headerBytes
     let size = try word(block)
     let before = try word(block + 4)
     guard size & 7 == 1, size > Heap.smallestBlock, before & 7 == number else { throw .notAllocated }
-    guard Int(block) + Int(size & ~7) + 8 <= memory.size else { throw .notAllocated }
+    guard UInt64(block) + UInt64(size & ~7) + 8 <= UInt64(memory.size) else { throw .notAllocated }
     let after = try word(block + (size & ~7) + 4)
     guard after & 7 != number || after & ~7 == 0 || after & ~7 == size & ~7 else { throw .notAllocated }
     if before & ~7 != 0 {

@@ -26,8 +26,8 @@ import CSystem
   /// Takes over `file`, which is closed with the mapping.
   init(file: Int32, writable: Bool, size: Int, reserve: Int) throws(PoolError) {
     let length = Mapping.rounded(max(reserve, size))
-    guard let start = unsafe shm_mmap(length, writable, file) else {
-      let code = shm_errno()
+    guard length > 0, let start = unsafe shm_mmap(length, writable, file) else {
+      let code = length > 0 ? shm_errno() : ENOMEM
       _ = close(file)
       throw .system(code)
     }
@@ -60,7 +60,8 @@ import CSystem
   /// Makes at least `size` bytes addressable; the base may move.
   mutating func cover(_ size: Int) throws(PoolError) {
     guard size > reserved else { return }
-    let length = Mapping.rounded(size + size / 2)
+    let length = Mapping.rounded(size > Int.max / 2 ? size : size + size / 2)
+    guard length > 0 else { throw .system(ENOMEM) }
     if writable {
       guard let more = unsafe shm_mmap(length, true, file) else { throw .system(shm_errno()) }
       unsafe left.append(Left(base: base, bytes: reserved))
@@ -72,5 +73,6 @@ import CSystem
     reserved = length
   }
 
-  private static func rounded(_ bytes: Int) -> Int { (bytes + 4095) & ~4095 }
+  /// In whole pages. Zero when that is more than this process can address, as a damaged size may be.
+  private static func rounded(_ bytes: Int) -> Int { bytes > Int.max - 4095 ? 0 : (bytes + 4095) & ~4095 }
 }

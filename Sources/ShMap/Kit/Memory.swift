@@ -3,6 +3,13 @@
 
 import CSystem
 
+/// Whether `count` bytes from an offset on, not below zero, lie in a pool of `size` bytes. Counted in 64 bits: an offset in a
+/// damaged pool may be more than an Int of a 32-bit processor holds.
+@inline(__always)
+func lies(_ at: UInt32, _ count: Int, within size: Int) -> Bool {
+  UInt64(at) &+ UInt64(truncatingIfNeeded: count) <= UInt64(truncatingIfNeeded: size)
+}
+
 /// A pool's bytes. Valid as long as the mapping that it came from and, in a shared pool, while the read lock is held.
 @safe struct Memory {
   let base: UnsafeMutableRawPointer
@@ -16,7 +23,7 @@ import CSystem
 
   @inline(__always)
   func check(_ at: UInt32) throws(PoolError) {
-    guard Int(at) &+ 4 <= size, at & 3 == 0 else { throw .damaged }
+    guard lies(at, 4, within: size), at & 3 == 0 else { throw .damaged }
   }
 
   /// The word at an offset.
@@ -37,7 +44,7 @@ import CSystem
   /// `bytes` bytes at an offset, inside of the pool and aligned to 8.
   @inline(__always)
   func pointer(_ at: UInt32, bytes: Int) throws(PoolError) -> UnsafeMutableRawPointer {
-    guard bytes >= 0, at & 7 == 0, at >= Layout.headerBytes, Int(at) &+ bytes <= size else { throw .damaged }
+    guard bytes >= 0, at & 7 == 0, at >= Layout.headerBytes, lies(at, bytes, within: size) else { throw .damaged }
     return unsafe base + Int(at)
   }
 }

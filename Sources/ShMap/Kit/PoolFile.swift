@@ -73,13 +73,13 @@ enum PoolFile {
       _ = close(file)
       throw .untrusted
     }
-    return (file, Int(status.st_size))
+    return (file, Int(clamping: status.st_size))
   }
 
   /// The file's length now; 0 when it cannot be told.
   static func length(of file: Int32) -> Int {
     var status = stat()
-    return unsafe fstat(file, &status) == 0 ? Int(status.st_size) : 0
+    return unsafe fstat(file, &status) == 0 ? Int(clamping: status.st_size) : 0
   }
 
   /// Checks the first page of a pool that has just been mapped; gives the size that it states.

@@ -82,7 +82,7 @@ public struct Reader: ~Copyable {
 
   var memory: Memory {
     unsafe Memory(
-      base: mapping.base, size: min(mapping.reserved, Int(shm_load32_acquire(mapping.base + Int(Layout.sizeAt)))))
+      base: mapping.base, size: min(mapping.reserved, size))
   }
 
   private func headerWord(_ at: UInt32) -> UInt32 {

@@ -88,9 +88,9 @@ enum SharedPoolFile {
         var state = Layout.State.preparing
         let isShort = status.st_size < off_t(Layout.headerBytes)
         if unsafe pread(file, &state, 4, off_t(Layout.stateAt)) == 4, state != Layout.State.preparing || isShort {
-          return (file, Int(status.st_size))
+          return (file, Int(clamping: status.st_size))
         }
-        if status.st_size > 0, status.st_size < 16 { return (file, Int(status.st_size)) }
+        if status.st_size > 0, status.st_size < 16 { return (file, Int(clamping: status.st_size)) }
         // Nobody can be preparing it any more.
         if lock(file, LOCK_EX | LOCK_NB), hasName(file) { PoolFile.remove(path) }
         _ = close(file)

@@ -157,8 +157,8 @@ package struct TableEngine {
   ) throws(PoolError) -> Bool {
     if shape.inlineKeys { return unsafe memcmp(memory.base + Int(slot + 4), key, length) == 0 }
     let at = unsafe shm_load32(memory.base + Int(slot + 4))
-    guard unsafe Int(shm_load32(memory.base + Int(slot + 8))) == length else { return false }
-    guard Int(at) + length <= memory.size else { throw .damaged }
+    guard unsafe shm_load32(memory.base + Int(slot + 8)) == UInt32(truncatingIfNeeded: length) else { return false }
+    guard lies(at, length, within: memory.size) else { throw .damaged }
     return unsafe memcmp(memory.base + Int(at), key, length) == 0
   }
 

@@ -58,6 +58,17 @@ let installed: [Target] = [
   .target(
     name: "MapperClient", dependencies: ["Database", "ShMap", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/Client", swiftSettings: swift),
+  .target(
+    name: "Waiting", dependencies: ["MapperClient", "Database", "ShMap", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/Waiting", swiftSettings: swift),
+  .systemLibrary(name: "CMapper", path: "Sources/Compat/LibMapper/CMapper"),
+  .target(
+    name: "LibMapper", dependencies: ["Waiting", "CMapper", "Database", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/LibMapper/Exports", swiftSettings: swift,
+    linkerSettings: library("libmapper.so.1", "mapper.ver")),
+  .executableTarget(
+    name: "mapper", dependencies: ["Waiting", "Database", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/MapperTool", swiftSettings: swift, linkerSettings: link),
   .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
@@ -98,6 +109,9 @@ let fuzzers: [Target] =
 let package = Package(
   name: "shmapper",
   products: [
+    .executable(name: "mapper", targets: ["mapper"]),
+    // Builds liblibmapper.so, since a product has its name for itself; installed as libmapper.so.1.0.
+    .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
   targets: installed + (embedded ? [] : tests + benchmarks + fuzzers)

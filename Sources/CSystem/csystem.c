@@ -60,7 +60,7 @@ int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument) {
   if (error != 0) return -error;
   sigset_t all, before;
   sigfillset(&all);
-  pthread_attr_setstacksize(&attributes, 64 << 10);
+  pthread_attr_setstacksize(&attributes, 128 << 10);
   error = pthread_sigmask(SIG_SETMASK, &all, &before);
   if (error == 0) {
     error = pthread_create(thread, &attributes, body, argument);

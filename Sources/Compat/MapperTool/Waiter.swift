@@ -1,0 +1,50 @@
+// The two commands that wait: an event loop around one wait, begun anew when the mapper cannot be reached.
+
+import CLibSystemd
+import CSystem
+import Database
+import Waiting
+
+enum Waiter {
+  private static let attempts = 20
+
+  /// Waits to the end; returns the exit status. What times out or finds no mapper on the bus is begun anew after a second, at
+  /// most 20 times.
+  static func run(_ goal: Wait.Goal) -> Int32 {
+    var repeated = 0
+    while true {
+      let result = wait(goal)
+      if result >= 0 { return 0 }
+      Output.complain(ByteString("cannot wait: "), Output.reason(-result))
+      guard result == -ETIMEDOUT || result == -EHOSTUNREACH, repeated < attempts else { return 1 }
+      repeated += 1
+      sleep(1)
+    }
+  }
+
+  /// One wait: 0 or a negative errno.
+  private static func wait(_ goal: Wait.Goal) -> Int32 {
+    var bus: OpaquePointer?
+    var result = unsafe sd_bus_open_system(&bus)
+    guard result >= 0, let bus = unsafe bus else { return result }
+    defer { unsafe sd_bus_flush_close_unref(bus) }
+    var event: OpaquePointer?
+    result = unsafe sd_event_new(&event)
+    guard result >= 0, let event = unsafe event else { return result }
+    defer { unsafe sd_event_unref(event) }
+    result = unsafe sd_bus_attach_event(bus, event, 0)
+    guard result >= 0 else { return result }
+    defer { unsafe sd_bus_detach_event(bus) }
+    // A bus that goes away would leave the wait without any more signals; this ends the loop with a positive number.
+    unsafe sd_bus_set_exit_on_disconnect(bus, 1)
+    let wait: Wait
+    do throws(WaitError) {
+      wait = try unsafe Wait(for: goal, on: bus, event) { unsafe _ = sd_event_exit(event, $0) }
+    } catch {
+      return -error.code
+    }
+    result = unsafe sd_event_loop(event)
+    wait.stop()
+    return result > 0 ? -ECONNRESET : result
+  }
+}

@@ -49,6 +49,13 @@ enum Output {
     write(ByteString(line), to: STDERR_FILENO)
   }
 
-  /// An errno in words.
-  static func reason(_ code: Int32) -> ByteString { unsafe ByteString(cString: strerror(code)) }
+  /// An errno of a call to the mapper in words.
+  static func reason(_ code: Int32) -> ByteString {
+    switch code {
+    case EIO: ByteString("the mapper does not know it")
+    case EHOSTUNREACH: ByteString("there is no mapper on the bus")
+    case ETIMEDOUT: ByteString("the mapper does not answer")
+    default: unsafe ByteString(cString: strerror(code))
+    }
+  }
 }

@@ -42,11 +42,17 @@ private enum Command {
   case help, wait, subtreeRemove, getService
 
   init?(_ word: ByteString) {
-    if word == "wait" { self = .wait }
-    else if word == "subtree-remove" { self = .subtreeRemove }
-    else if word == "get-service" { self = .getService }
-    else if word == "--help" || word == "-h" { self = .help }
-    else { return nil }
+    if word == "wait" {
+      self = .wait
+    } else if word == "subtree-remove" {
+      self = .subtreeRemove
+    } else if word == "get-service" {
+      self = .getService
+    } else if word == "--help" || word == "-h" {
+      self = .help
+    } else {
+      return nil
+    }
   }
 }
 
@@ -78,9 +84,7 @@ private func printService(of path: ByteString) -> Int32 {
   result = unsafe path.withCString { unsafe ObjectReply.get(bus, $0, &reply) }
   if result >= 0, let reply = unsafe reply { result = unsafe ObjectReply.firstService(reply, &service) }
   guard result >= 0, let service = unsafe service else {
-    Output.complain(
-      ByteString("no service for "), path, ByteString(": "),
-      result == -EIO ? ByteString("the mapper does not know it") : Output.reason(-result))
+    Output.complain(ByteString("no service for "), path, ByteString(": "), Output.reason(-result))
     return 1
   }
   defer { unsafe free(service) }

@@ -15,8 +15,12 @@ enum Waiter {
     while true {
       let result = wait(goal)
       if result >= 0 { return 0 }
-      Output.complain(ByteString("cannot wait: "), Output.reason(-result))
-      guard result == -ETIMEDOUT || result == -EHOSTUNREACH, repeated < attempts else { return 1 }
+      let mayPass = result == -ETIMEDOUT || result == -EHOSTUNREACH
+      guard mayPass, repeated < attempts else {
+        Output.complain(mayPass ? ByteString("giving up: ") : ByteString("cannot wait: "), Output.reason(-result))
+        return 1
+      }
+      if repeated == 0 { Output.complain(Output.reason(-result), ByteString("; trying again every second")) }
       repeated += 1
       sleep(1)
     }

@@ -36,7 +36,9 @@ public enum ObjectReply {
   ) -> Int32 {
     var text: UnsafePointer<CChar>?
     var result = unsafe sd_bus_message_enter_container(reply, CChar(UInt8(ascii: "a")), Signature.services.cString)
-    if result > 0 { result = unsafe sd_bus_message_enter_container(reply, CChar(UInt8(ascii: "e")), Signature.service.cString) }
+    if result > 0 {
+      result = unsafe sd_bus_message_enter_container(reply, CChar(UInt8(ascii: "e")), Signature.service.cString)
+    }
     if result > 0 { result = unsafe sd_bus_message_read_basic(reply, CChar(UInt8(ascii: "s")), &text) }
     guard result > 0, let text = unsafe text else { return result < 0 ? result : -ENXIO }
     guard let copy = unsafe strdup(text) else { return -ENOMEM }

@@ -93,9 +93,12 @@ public final class Wait {
 
   /// Waits on the pool, if there is one that a living mapper of this bus keeps, else on the bus. 0 or a negative errno.
   private func go() -> Int32 {
-    if let watch = unsafe PoolWatch(open, of: client, event, since: begin, wake: { [me = Unmanaged.passUnretained(self)] in
-      unsafe me.takeUnretainedValue().poolHasNews()
-    }) {
+    if let watch = unsafe PoolWatch(
+      open, of: client, event, since: begin,
+      wake: { [me = Unmanaged.passUnretained(self)] in
+        unsafe me.takeUnretainedValue().poolHasNews()
+      })
+    {
       self.watch = watch
       return subscribe(.mapper)
     }
@@ -133,8 +136,8 @@ public final class Wait {
       var slot: OpaquePointer?
       let result = unsafe sd_bus_add_match(
         bus, &slot, rule.cString,
-        { _, me, _ in
-          unsafe Unmanaged<Wait>.fromOpaque(me!).takeUnretainedValue().signal()
+        { message, me, _ in
+          unsafe Unmanaged<Wait>.fromOpaque(me!).takeUnretainedValue().signal(message!)
           return 0
         }, Unmanaged.passUnretained(self).toOpaque())
       if result < 0 { return result }
@@ -149,18 +152,24 @@ public final class Wait {
     subscription = .nothing
   }
 
-  private func signal() {
-    guard done != nil else { return }
-    // While the pool is watched, only the mapper's own coming and going is told. A mapper that went left its last state, and
-    // nothing will change until another comes, which makes a pool of its own.
-    if let watch, watch.isCurrent || !isMapperThere { return }
+  private func signal(_ message: OpaquePointer) {
+    // A mapper that went left its last state, and nothing will change until another comes, which makes a pool of its own.
+    guard done != nil, unsafe !tellsThatMapperWent(message) else { return }
+    // While the pool is watched, only the mapper's own coming is told. It retires the old pool, unless that lost its name.
+    if let watch, watch.isCurrent { return }
     watch = nil
     orFinish(go())
   }
 
-  /// Whether somebody has the mapper's name. Asks the bus.
-  private var isMapperThere: Bool {
-    unsafe sd_bus_get_name_creds(bus, MapperNames.service.cString, 0, nil) >= 0
+  private func tellsThatMapperWent(_ message: OpaquePointer) -> Bool {
+    let (interface, member): (StaticString, StaticString) = ("org.freedesktop.DBus", "NameOwnerChanged")
+    guard unsafe sd_bus_message_is_signal(message, interface.cString, member.cString) > 0 else { return false }
+    var texts: [UnsafePointer<CChar>?] = unsafe [nil, nil, nil]
+    for index in 0..<3 {
+      guard unsafe sd_bus_message_read_basic(message, CChar(UInt8(ascii: "s")), &texts[index]) > 0 else { return false }
+    }
+    guard let name = unsafe texts[0], let owner = unsafe texts[2] else { return false }
+    return unsafe strcmp(name, MapperNames.service.cString) == 0 && owner.pointee == 0
   }
 
   // MARK: News

@@ -13,7 +13,9 @@ public func mapper_wait_async(
   _ callback: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)!, _ userdata: UnsafeMutableRawPointer!,
   _ wait: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
-  guard let bus = unsafe bus, let event = unsafe event, let objects = unsafe objects, let wait = unsafe wait else { return -EINVAL }
+  guard let bus = unsafe bus, let event = unsafe event, let objects = unsafe objects, let wait = unsafe wait else {
+    return -EINVAL
+  }
   var paths: [ObjectPath] = []
   while let path = unsafe objects[paths.count] { unsafe paths.append(ObjectPath(cString: path)) }
   unsafe wait.pointee = nil
@@ -28,7 +30,8 @@ public func mapper_subtree_async(
   _ callback: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)!, _ userdata: UnsafeMutableRawPointer!,
   _ subtree: UnsafeMutablePointer<OpaquePointer?>!, _ operation: Int32
 ) -> Int32 {
-  guard let bus = unsafe bus, let event = unsafe event, let namespace = unsafe namespace, let interface = unsafe interface,
+  guard let bus = unsafe bus, let event = unsafe event, let namespace = unsafe namespace,
+    let interface = unsafe interface,
     let subtree = unsafe subtree, operation == Int32(MAPPER_OP_REMOVE.rawValue)
   else { return -EINVAL }
   let goal = unsafe Wait.Goal.gone(below: ObjectPath(cString: namespace), InterfaceName(cString: interface))

@@ -3,6 +3,7 @@
 
 import CSystem
 import Database
+import ShMap
 
 extension Client {
   public enum PoolAnswer: Sendable {

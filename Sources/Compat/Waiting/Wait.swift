@@ -50,7 +50,8 @@ public final class Wait {
     unsafe self.event = sd_event_ref(event)
     var options = Client.Options()
     options.mode = .fast
-    client = unsafe Client(bus: bus, options: options)
+    options.busID = unsafe Wait.busID(of: bus)
+    client = Client(options: options)
     self.done = done
     let questions: [Inquiry.Question]
     switch goal {
@@ -72,6 +73,13 @@ public final class Wait {
     stop()
     unsafe sd_bus_unref(bus)
     unsafe sd_event_unref(event)
+  }
+
+  /// The 16 bytes of the bus's id, which the pool has to mirror. An id of zeros, which no bus has, if it cannot be told.
+  private static func busID(of bus: OpaquePointer) -> [UInt8] {
+    var id = sd_id128_t()
+    unsafe sd_bus_get_bus_id(bus, &id)
+    return unsafe withUnsafeBytes(of: &id) { unsafe [UInt8]($0) }
   }
 
   /// Ends the wait without a word.

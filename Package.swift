@@ -90,7 +90,7 @@ let benchmarks: [Target] = [
   .target(name: "BenchSupport", dependencies: ["TestSupport", "CLibSystemd"], path: "Benchmarks/Support"),
   .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
   .executableTarget(name: "demo", dependencies: ["BenchSupport"], path: "Benchmarks/Demo"),
-  .executableTarget(name: "bench", dependencies: ["BenchSupport"], path: "Benchmarks/Bench"),
+  .executableTarget(name: "bench", dependencies: ["BenchSupport", "Database", "ShMap"], path: "Benchmarks/Bench"),
 ]
 
 /// SHMAPPER_FUZZ=1: one program for each thing that reads hostile input. They need flags that `make fuzz` gives.

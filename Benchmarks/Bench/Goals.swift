@@ -24,6 +24,13 @@ extension Report {
       add(Goal(tree: treeName, what: "resident and pool", bound: .atMost(limit), measured: sum / 1024, unit: " MB"))
     }
 
+    for (line, limit) in [
+      (DatabaseSection.objectLine, 0.3), (DatabaseSection.visitLine, 10), (DatabaseSection.copyLine, 50),
+    ] where treeName == "stress" {
+      guard let time = median(line, ours) else { continue }
+      add(Goal(tree: treeName, what: "\(line), without a bus", bound: .atMost(limit), measured: time, unit: " us"))
+    }
+
     guard let other else { return }
     for (line, factor) in [(Line.fewAnswers, 10.0), (Line.sensors, 3), (Line.sensorPaths, 3)] {
       ratio("\(other)'s time for \(line.title)", median(line.title, other), median(line.title, ours), .atLeast(factor))

@@ -2,7 +2,8 @@
 //
 // Environment:
 //   TREES   names in Benchmarks/Trees, or flood, which is made by make_tree.py; default: small rainier stress
-//   ROUNDS  how often each mapper is started on each tree; default 3. Mappers take turns, round by round
+//   ROUNDS  how often each mapper is started on each tree; default 3. Mappers take turns, round by round. With 0, only what
+//           needs no bus is measured, and no page is written
 //   MAPPER  a shell command that starts another mapper
 // Results go to standard output, to bench-results/bench-DATE.json, and into docs/benchmarks.md.
 
@@ -16,7 +17,7 @@ Cleanup.shared.main("bench") { try run() }
 func run() throws {
   let environment = ProcessInfo.processInfo.environment
   let names = (environment["TREES"] ?? "small rainier stress").split(separator: " ").map(String.init)
-  guard let rounds = Int(environment["ROUNDS"] ?? "3"), rounds > 0 else { throw Failure("ROUNDS wants a number") }
+  guard let rounds = Int(environment["ROUNDS"] ?? "3"), rounds >= 0 else { throw Failure("ROUNDS wants a number") }
   var subjects = [Subject(name: "shmapper", command: Programs.shmapperd)]
   if let other = environment["MAPPER"], !other.isEmpty {
     let program = other.split(separator: " ").first.map { ($0 as NSString).lastPathComponent } ?? other
@@ -26,21 +27,25 @@ func run() throws {
   var report = Report(conditions: Conditions(rounds: rounds))
   let page = Document(path: "docs/benchmarks.md")
   for name in names {
-    let stage = try Stage(treeFile: try file(ofTree: name), fleet: Programs.fleet)
-    let section = DBusSection(treeName: name, stage: stage)
-    for round in 1...rounds {
-      for subject in subjects {
-        progress("\(name): round \(round) of \(rounds), \(subject.name)")
-        try section.run(subject, into: &report)
+    let tree = try Tree(file: try file(ofTree: name))
+    if rounds > 0 {
+      let section = DBusSection(
+        treeName: name, stage: try Stage(treeFile: try file(ofTree: name), fleet: Programs.fleet))
+      for round in 1...rounds {
+        for subject in subjects {
+          progress("\(name): round \(round) of \(rounds), \(subject.name)")
+          try section.run(subject, into: &report)
+        }
       }
     }
-    report.addTree(name, size: size(of: stage.tree))
-    report.addGoals(of: name, stage.tree, ours: subjects[0].name, other: subjects.dropFirst().first?.name)
+    try DatabaseSection(treeName: name, tree: tree).run(into: &report)
+    report.addTree(name, size: size(of: tree))
+    report.addGoals(of: name, tree, ours: subjects[0].name, other: subjects.dropFirst().first?.name)
 
     let text = report.markdown(of: name)
     print("\n\(name): \(text)")
     // The page shows shmapper by itself: whoever reads it cannot tell what another MAPPER was.
-    if subjects.count == 1 { try page.replace(name, with: text) }
+    if subjects.count == 1, rounds > 0 { try page.replace(name, with: text) }
   }
   print("\nwritten to \(try write(report))")
 }

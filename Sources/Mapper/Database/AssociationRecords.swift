@@ -20,6 +20,24 @@ extension Registry {
     return words(of: sound { () throws(PoolError) in try view.value(found) }, stride: 1)
   }
 
+  /// How many endpoints there are under an association path.
+  borrowing func endpointCount(_ association: Span<UInt8>) -> Int {
+    let found = position(roots.associations, association)
+    guard found.isExact else { return 0 }
+    let view = self.view
+    return sound { () throws(PoolError) in Int(try view.itemCount(try view.value(found))) }
+  }
+
+  /// The place of an endpoint in a list; nil when it is not there. Lists are long: this looks at them in place.
+  private borrowing func index(of endpoint: UInt32, in block: UInt32) -> Int? {
+    let view = self.view
+    return sound { () throws(PoolError) in
+      let list = try view.span(Offset<UInt32>(block + Words.items), count: Int(try view.itemCount(block)))
+      for index in list.indices where list[index] == endpoint { return index }
+      return nil
+    }
+  }
+
   /// Adds an endpoint at the end; false when it is there already. `association` and `endpoint` are texts in use.
   mutating func addEndpoint(_ endpoint: UInt32, to association: UInt32) -> Bool {
     let found = position(roots.associations, ofText: association)
@@ -32,10 +50,9 @@ extension Registry {
       return true
     }
     let block = sound { () throws(PoolError) in try view.value(found) }
-    let list = words(of: block, stride: 1)
-    if list.contains(endpoint) { return false }
+    if index(of: endpoint, in: block) != nil { return false }
     useText(again: endpoint)
-    let count = UInt32(list.count)
+    let count = storage.pool[block + Words.count]
     let isOwn = storage.pool[block] == storage.transaction
     if isOwn, storage.pool.capacity(of: block) >= Int(Words.items + 4 * (count + 1)) {
       storage.pool[block + Words.items + 4 * count] = endpoint
@@ -43,7 +60,8 @@ extension Registry {
       return true
     }
     // A list that grows within one transaction is part of a scan and will grow on.
-    let longer = makeEndpoints(list + [endpoint], room: isOwn ? list.count * 2 : list.count + 1)
+    let room = isOwn ? count * 2 : count + 1
+    let longer = makeEndpoints(words(of: block, stride: 1) + [endpoint], room: Int(room))
     storage.setValue(longer, in: &roots.associations, at: found)
     storage.discard(block, mark: 0)
     return true
@@ -54,18 +72,23 @@ extension Registry {
     let found = position(roots.associations, ofText: association)
     guard found.isExact else { return false }
     let block = sound { () throws(PoolError) in try view.value(found) }
-    let list = words(of: block, stride: 1)
-    guard let index = list.firstIndex(of: endpoint) else { return false }
-    var rest = list
-    rest.remove(at: index)
-    if rest.isEmpty {
+    guard let index = index(of: endpoint, in: block) else { return false }
+    let count = storage.pool[block + Words.count]
+    if count == 1 {
       storage.remove(from: &roots.associations, at: found)
       roots.associationCount -= 1
+      storage.discard(block, mark: 0)
       dropText(association)
+    } else if storage.pool[block] == storage.transaction {
+      let at = block + Words.items + 4 * UInt32(index)
+      storage.moveWords(count - UInt32(index) - 1, from: at + 4, to: at)
+      storage.pool[block + Words.count] = count - 1
     } else {
+      var rest = words(of: block, stride: 1)
+      rest.remove(at: index)
       storage.setValue(makeEndpoints(rest, room: rest.count), in: &roots.associations, at: found)
+      storage.discard(block, mark: 0)
     }
-    storage.discard(block, mark: 0)
     dropText(endpoint)
     return true
   }

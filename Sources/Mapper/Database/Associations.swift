@@ -157,7 +157,7 @@ extension Registry {
       var end = start + 1
       while end < claims.count, claims[end].association == claims[start].association { end += 1 }
       let path = bytes(of: claims[start].association)
-      let before = endpoints(path.span).count
+      let before = endpointCount(path.span)
       if change(&self, claims[start..<end]) { tell(path, before: before) }
       start = end
     }
@@ -165,18 +165,18 @@ extension Registry {
 
   /// Records what happened to an association, and indexes or forgets the mapper's own object for it.
   private mutating func tell(_ path: [UInt8], before: Int) {
-    let list = endpoints(path.span)
-    if list.isEmpty {
+    let count = endpointCount(path.span)
+    if count == 0 {
       events.append(.removed(ObjectPath(path)))
       ownObjects.append((path, false))
       return
     }
     if before == 0 { ownObjects.append((path, true)) }
-    if before > 0, list.count > Registry.crowd {
+    if before > 0, count > Registry.crowd {
       events.append(.crowded(ObjectPath(path)))
       return
     }
-    let paths = list.map { ObjectPath(bytes(of: $0)) }
+    let paths = endpoints(path.span).map { ObjectPath(bytes(of: $0)) }
     events.append(
       before == 0 ? .added(ObjectPath(path), endpoints: paths) : .changed(ObjectPath(path), endpoints: paths))
   }

@@ -15,9 +15,8 @@ struct DBusSection {
   static let callTitle = "calls over D-Bus"
   static let wholeLine = "start to whole tree"
   static let cpuLine = "CPU time until then"
-  static let residentLine = "resident, after all calls"
-  static let poolLine = "pool"
-  static let sumLine = "resident and pool"
+  static let whole = "tree whole"
+  static let residentLine = "resident, \(whole)"
 
   /// At most so many calls of each shape in a pass, and so many seconds.
   private static let callsPerPass = 50
@@ -39,14 +38,15 @@ struct DBusSection {
     }
     fact(DBusSection.wholeLine, mapper.secondsToWhole * 1e3, "ms")
     fact(DBusSection.cpuLine, mapper.cpuSecondsToWhole * 1e3, "ms")
+    func memoryFacts(_ moment: String) {
+      let memory = memory(of: mapper.process.pid, pool: mapper.poolPath)
+      fact("private dirty, \(moment)", Double(memory.privateDirty) / 1024, "KB")
+      fact("pool, \(moment)", Double(max(memory.pool, allocatedBytes(of: mapper.poolPath))) / 1024, "KB")
+      fact("resident, \(moment)", Double(memory.resident) / 1024, "KB")
+    }
+    memoryFacts(DBusSection.whole)
     for measurement in try calls(on: mapper, subject) { report.add(measurement) }
-
-    let memory = memory(of: mapper.process.pid)
-    let pool = allocatedBytes(of: mapper.poolPath)
-    fact(DBusSection.residentLine, Double(memory.resident) / 1024, "KB")
-    fact("private dirty, after all calls", Double(memory.privateDirty) / 1024, "KB")
-    fact(DBusSection.poolLine, Double(pool) / 1024, "KB")
-    fact(DBusSection.sumLine, Double(memory.resident + pool) / 1024, "KB")
+    memoryFacts("after all calls")
   }
 
   /// All shapes in turn, several times over, so that a disturbance of the machine hits all of them alike.

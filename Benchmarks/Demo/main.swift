@@ -19,11 +19,11 @@ func run() throws {
     "\(stage.tree.paths.count) paths and \(mapper.associationCount) associations known "
       + "\(milliseconds(mapper.secondsToWhole)) after the start, for \(milliseconds(mapper.cpuSecondsToWhole)) of CPU time"
   )
-  let memory = memory(of: mapper.process.pid)
+  let memory = memory(of: mapper.process.pid, pool: mapper.poolPath)
   screen.fact(
     "memory",
-    "\(kilobytes(memory.resident)) resident, of it \(kilobytes(memory.privateDirty)) the daemon's own; "
-      + "pool \(kilobytes(allocatedBytes(of: mapper.poolPath)))")
+    "\(kilobytes(memory.privateDirty)) of the daemon's own, a pool of \(kilobytes(memory.pool)) that clients share, "
+      + "\(kilobytes(memory.clean)) of program and libraries")
 
   let sensor = stage.tree.firstPath(with: "xyz.openbmc_project.Sensor.Value") ?? "/"
   let chassis = stage.tree.firstPath(with: "xyz.openbmc_project.Inventory.Item.Chassis") ?? "/"

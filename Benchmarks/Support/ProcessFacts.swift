@@ -7,6 +7,10 @@ public struct Memory {
   public var resident = 0
   /// Those that only it has and has written: what goes when it goes.
   public var privateDirty = 0
+  /// Pages of files that it only reads: programs and libraries, which others may use as well.
+  public var clean = 0
+  /// Pages of one file, the pool, that it has in memory.
+  public var pool = 0
 }
 
 /// CPU seconds that a process has used in all its threads, in user and kernel mode.
@@ -24,13 +28,27 @@ public func cpuSeconds(of pid: pid_t) -> Double {
   return (user + kernel) / Double(sysconf(Int32(_SC_CLK_TCK)))
 }
 
-public func memory(of pid: pid_t) -> Memory {
+/// The memory of a process; `pool` is the path of the file whose pages are counted apart.
+public func memory(of pid: pid_t, pool: String) -> Memory {
   var memory = Memory()
-  for line in readProc("/proc/\(pid)/smaps_rollup").split(separator: "\n") {
+  var isPool = false
+  for line in readProc("/proc/\(pid)/smaps").split(separator: "\n") {
     let words = line.split(separator: " ")
-    guard words.count >= 2, let kilobytes = Int(words[1]) else { continue }
-    if words[0] == "Rss:" { memory.resident = kilobytes * 1024 }
-    if words[0] == "Private_Dirty:" { memory.privateDirty = kilobytes * 1024 }
+    guard words.count >= 2 else { continue }
+    guard words[0].hasSuffix(":"), let kilobytes = Int(words[1]) else {
+      // The head of a mapping: addresses, rights, ..., path.
+      if words[0].contains("-") { isPool = words.count > 5 && words[5] == pool }
+      continue
+    }
+    let bytes = kilobytes * 1024
+    switch words[0] {
+    case "Rss:":
+      memory.resident += bytes
+      if isPool { memory.pool += bytes }
+    case "Private_Dirty:": if !isPool { memory.privateDirty += bytes }
+    case "Private_Clean:", "Shared_Clean:": memory.clean += bytes
+    default: break
+    }
   }
   return memory
 }

@@ -1,6 +1,7 @@
 // For whoever goes to D-Bus by itself when the pool cannot answer: the preload library, whose caller's own call is already
 // written.
 
+import ShMap
 import CSystem
 import Database
 import ShMap

@@ -120,7 +120,7 @@ extension Registry {
       useText(again: claim.service)
       useText(again: claim.association)
       useText(again: claim.endpoint)
-      claimants[claim.endpoint, default: []].append(source)
+      claimants.add(source, to: claim.endpoint)
     }
     let old = found.isExact ? sound { () throws(PoolError) in try view.value(found) } : 0
     let oldWords = words(of: old, stride: 3)
@@ -158,9 +158,7 @@ extension Registry {
   private mutating func dropClaims(_ words: [UInt32], of source: UInt32) {
     for index in stride(from: 0, to: words.count, by: 3) {
       let endpoint = words[index + 2]
-      var sources = claimants[endpoint] ?? []
-      if let at = sources.firstIndex(of: source) { sources.remove(at: at) }
-      claimants[endpoint] = sources.isEmpty ? nil : sources
+      claimants.remove(source, from: endpoint)
       dropText(words[index])
       dropText(words[index + 1])
       dropText(endpoint)

@@ -246,7 +246,9 @@ extension Registry {
 
   /// Only the mapper itself is left on a path: the associations that lead to it are pending again.
   mutating func suspend(_ path: [UInt8]) {
-    guard let endpoint = findText(path.span), let sources = claimants[endpoint] else { return }
+    guard let endpoint = findText(path.span) else { return }
+    let sources = claimants.sources(of: endpoint)
+    guard !sources.isEmpty else { return }
     useText(again: endpoint)
     var distinct: [UInt32] = []
     for source in sources where !distinct.contains(source) { distinct.append(source) }
@@ -292,7 +294,7 @@ extension Registry {
     useText(again: text)
     let claim = Claim(service: service, association: text, endpoint: endpoint)
     unlink([claim])
-    for source in claimants[endpoint] ?? [] {
+    for source in claimants.sources(of: endpoint) {
       let all = claims(bytes(of: source).span)
       if all.contains(claim) { setClaims(all.filter { $0 != claim }, of: source) }
     }

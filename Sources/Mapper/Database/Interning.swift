@@ -15,7 +15,7 @@ struct Registry: ~Copyable {
   /// Definitions that wait for their endpoint, by the endpoint's text, in the order in which they came.
   var pending: [UInt32: [PendingEnd]] = [:]
   /// The objects whose definitions made an endpoint, by its text; one entry for each claim.
-  var claimants: [UInt32: [UInt32]] = [:]
+  var claimants = Claimants()
   var events: [AssociationEvent] = []
   var faults: [Fault] = []
   /// Association objects that came (true) or went, to be indexed as the mapper's own.

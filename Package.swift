@@ -82,6 +82,13 @@ let tests: [Target] = [
     name: "ConformanceTests", dependencies: ["TestSupport"], path: "Tests/Conformance", exclude: ["vectors"]),
   .testTarget(
     name: "PackagingTests", dependencies: ["TestSupport", "phosphor-unit-failure-monitor"], path: "Tests/Packaging"),
+  .target(name: "ShMapWorld", dependencies: ["ShMap"], path: "Tests/ShMapWorld", swiftSettings: swift),
+  .executableTarget(
+    name: "shmap-worker", dependencies: ["ShMap", "ShMapWorld", "CSystem"], path: "Tests/ShMapWorker",
+    swiftSettings: swift),
+  .testTarget(
+    name: "ShMapTests", dependencies: ["ShMap", "ShMapWorld", "TestSupport", "shmap-worker"], path: "Tests/ShMap",
+    swiftSettings: swift),
   .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 

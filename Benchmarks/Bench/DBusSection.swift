@@ -44,6 +44,8 @@ struct DBusSection {
       fact("pool, \(moment)", Double(max(memory.pool, allocatedBytes(of: mapper.poolPath))) / 1024, "KB")
       fact("resident, \(moment)", Double(memory.resident) / 1024, "KB")
     }
+    // What a mapper puts off for a second, it shall have done, and have given back what it needed only until then.
+    usleep(1_300_000)
     memoryFacts(DBusSection.whole)
     for measurement in try calls(on: mapper, subject) { report.add(measurement) }
     memoryFacts("after all calls")
@@ -53,6 +55,7 @@ struct DBusSection {
   private func calls(on mapper: MapperProcess, _ subject: Subject) throws -> [Measurement] {
     let shapes = shapes(of: stage.tree)
     var samples = Array(repeating: Samples(), count: shapes.count)
+    var cpu = samples
     var answers = Array(repeating: Int?.none, count: shapes.count)
     for pass in 0...DBusSection.passes {
       for (index, shape) in shapes.enumerated() {
@@ -61,15 +64,18 @@ struct DBusSection {
           continue
         }
         let end = ContinuousClock.now + .seconds(DBusSection.secondsPerPass)
+        let (before, known) = (cpuSeconds(of: mapper.process.pid), samples[index].count)
         for _ in 0..<DBusSection.callsPerPass where ContinuousClock.now < end {
           samples[index].add(try microseconds(of: shape, on: mapper.connection))
         }
+        let used = cpuSeconds(of: mapper.process.pid) - before
+        cpu[index].add(used * 1e6 / Double(samples[index].count - known))
       }
     }
     return shapes.indices.map { index in
       Measurement(
         tree: treeName, section: DBusSection.callTitle, line: shapes[index].title, unit: "us", subject: subject.name,
-        answers: answers[index], samples: samples[index])
+        answers: answers[index], samples: samples[index], cpu: cpu[index])
     }
   }
 

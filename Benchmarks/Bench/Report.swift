@@ -17,6 +17,9 @@ struct Measurement {
   /// How many items the answer had, where there is an answer.
   var answers: Int?
   var samples: Samples
+  /// CPU microseconds that the mapper itself used for one call, where there are calls. Tells more than the time on a
+  /// machine that does other work.
+  var cpu: Samples?
 }
 
 /// A number to reach, as docs/benchmarks.md explains it.
@@ -69,6 +72,7 @@ struct Report {
     }
     guard let known else { return measurements.append(measurement) }
     measurements[known].samples.add(measurement.samples)
+    if let cpu = measurement.cpu { measurements[known].cpu?.add(cpu) }
   }
 
   func measurement(_ tree: String, _ line: String, _ subject: String) -> Measurement? {
@@ -94,31 +98,32 @@ struct Report {
 
   private func table(_ section: String, _ lines: [Measurement]) -> String {
     let subjects = uniqued(lines.map(\.subject))
-    let others = subjects.dropFirst()
-    var rows = [
-      [section, "answers", "unit", "median", "p95"] + others.flatMap { ["\($0) median", "p95", "times ours"] }
-    ]
+    let hasCPU = lines.contains { $0.cpu != nil }
+    func numbers(_ measurement: Measurement?) -> [String] {
+      guard let measurement else { return Array(repeating: "", count: hasCPU ? 3 : 2) }
+      return [number(measurement.samples.median), number(measurement.samples.p95)]
+        + (hasCPU ? [measurement.cpu.map { number($0.median) } ?? ""] : [])
+    }
+    let heads = ["median", "p95"] + (hasCPU ? ["mapper's CPU"] : [])
+    var rows = [[section, "answers", "unit"] + heads]
+    for other in subjects.dropFirst() { rows[0] += ["\(other): median"] + heads.dropFirst() + ["times ours"] }
     for line in uniqued(lines.map(\.line)) {
       let same = lines.filter { $0.line == line }
       guard let ours = same.first(where: { $0.subject == subjects[0] }) else { continue }
-      var row = [
-        line, ours.answers.map { "\($0)" } ?? "", ours.unit, number(ours.samples.median), number(ours.samples.p95),
-      ]
-      for subject in others {
-        guard let other = same.first(where: { $0.subject == subject }) else {
-          row += ["", "", ""]
-          continue
-        }
-        let ratio = number(other.samples.median / ours.samples.median)
-        let agree = other.answers == ours.answers
-        row += [
-          number(other.samples.median), number(other.samples.p95),
-          agree ? ratio : "\(ratio) (\(other.answers ?? 0) answers)",
-        ]
+      var row = [line, ours.answers.map { "\($0)" } ?? "", ours.unit] + numbers(ours)
+      for subject in subjects.dropFirst() {
+        let other = same.first { $0.subject == subject }
+        row += numbers(other) + [other.map { ratio($0, ours) } ?? ""]
       }
       rows.append(row)
     }
     return aligned(rows)
+  }
+
+  /// How many times ours another one's median is; says so when it did not even answer the same.
+  private func ratio(_ other: Measurement, _ ours: Measurement) -> String {
+    let times = number(other.samples.median / ours.samples.median)
+    return other.answers == ours.answers ? times : "\(times) (\(other.answers ?? 0) answers)"
   }
 
   /// Everything, for other programs.
@@ -132,6 +137,7 @@ struct Report {
           "median": line.samples.median, "p95": line.samples.p95, "samples": line.samples.count,
         ]
         if let answers = line.answers { entry["answers"] = answers }
+        if let cpu = line.cpu { entry["cpuMedian"] = cpu.median }
         return entry
       },
       "goals": goals.map {

@@ -51,7 +51,7 @@ extension Client {
       // Whoever retires this pool wakes us. Should that fail, the next slice finds out.
       pool.reader.waitForChange(
         from: word,
-        timeout: timespec(tv_sec: Int(slice / 1_000_000), tv_nsec: Int(slice % 1_000_000) * 1000))
+        timeout: timespec(tv_sec: time_t(slice / 1_000_000), tv_nsec: Int(slice % 1_000_000) * 1000))
     }
   }
 

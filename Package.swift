@@ -72,6 +72,12 @@ let installed: [Target] = [
   .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
+  .target(name: "CPreload", dependencies: ["CLibSystemd"], cSettings: c),
+  .target(
+    name: "ShmapperPreload",
+    dependencies: ["MapperClient", "Bus", "Database", "ShMap", "CPreload", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/Preload", swiftSettings: swift,
+    linkerSettings: library("libshmapper-preload.so", "shmapper-preload.ver")),
 ]
 
 let tests: [Target] = [
@@ -119,6 +125,7 @@ let package = Package(
     .executable(name: "mapper", targets: ["mapper"]),
     // Builds liblibmapper.so, since a product has its name for itself; installed as libmapper.so.1.0.
     .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),
+    .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
   targets: installed + (embedded ? [] : tests + benchmarks + fuzzers)

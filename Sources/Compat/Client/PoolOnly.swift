@@ -38,4 +38,14 @@ extension Client {
   public func noteAnswered(callMadeAt start: UInt64) {
     noteAnswer(since: start, seen: nil, .getObject)
   }
+
+  /// The mapper's own unique name on the bus; nil when there is no pool, or none that says.
+  public var mapperUniqueName: ByteString? {
+    guard let pool = currentPool() else { return nil }
+    let read = try? pool.reader.withSnapshot { snapshot throws(PoolError) in
+      try Lookup(snapshot).owner(of: MapperDatabase.ownName.bytes.span)
+    }
+    guard let name = try? read?.get(), !name.bytes.isEmpty else { return nil }
+    return name
+  }
 }

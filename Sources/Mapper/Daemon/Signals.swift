@@ -39,6 +39,7 @@ extension Daemon {
       owners.append((service, owner))
     }
     database.keepOnly(owners)
+    database.setOwner(of: Daemon.name, to: ownName)
     for (service, owner) in owners { startScan(of: service, owner: owner) }
   }
 

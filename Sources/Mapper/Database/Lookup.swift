@@ -119,6 +119,12 @@ import ShMap
     return true
   }
 
+  /// The unique name that owns a service, as the mapper last knew it; nil when the service is not known.
+  public func owner(of service: Span<UInt8>) throws(PoolError) -> ByteString? {
+    guard let found = try view.find(ByBytes.self, roots.services, Probe(service)) else { return nil }
+    return ByteString(copying: try view.text(try view.word(found.value &+ 4)).bytes)
+  }
+
   // MARK: Visiting
 
   func isKnown(_ path: Span<UInt8>) throws(PoolError) -> Bool {

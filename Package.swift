@@ -52,8 +52,10 @@ let installed: [Target] = [
   .target(
     name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
     path: "Sources/Mapper/Bus", swiftSettings: swift),
+  .target(
+    name: "BusReplies", dependencies: ["Database", "CLibSystemd"], path: "Sources/Mapper/Replies", swiftSettings: swift),
   .executableTarget(
-    name: "shmapperd", dependencies: ["Bus", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
+    name: "shmapperd", dependencies: ["Bus", "BusReplies", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
     path: "Sources/Mapper/Daemon", swiftSettings: swift, linkerSettings: link),
   .target(
     name: "MapperClient", dependencies: ["Database", "ShMap", "CLibSystemd", "CSystem"],
@@ -75,7 +77,7 @@ let installed: [Target] = [
   .target(name: "CPreload", dependencies: ["CLibSystemd"], cSettings: c),
   .target(
     name: "ShmapperPreload",
-    dependencies: ["MapperClient", "Bus", "Database", "ShMap", "CPreload", "CLibSystemd", "CSystem"],
+    dependencies: ["MapperClient", "BusReplies", "Database", "ShMap", "CPreload", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/Preload", swiftSettings: swift,
     linkerSettings: library("libshmapper-preload.so", "shmapper-preload.ver")),
 ]

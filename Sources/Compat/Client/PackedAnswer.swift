@@ -69,7 +69,7 @@ import Database
   }
 
   /// Shows the answer to a visitor, as if it were being read from the pool.
-  func replay<V: AnswerVisitor>(to visitor: inout V) {
+  public func replay<V: AnswerVisitor>(to visitor: inout V) {
     var isInService = false
     var isInObject = false
     var place = 0

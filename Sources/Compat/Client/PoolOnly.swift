@@ -7,8 +7,8 @@ import Database
 import ShMap
 
 extension Client {
-  public enum PoolAnswer: Sendable {
-    case found
+  public enum PoolAnswer {
+    case found(PackedAnswer)
     /// The mapper's ResourceNotFound.
     case notFound
     /// The pool may not answer at this moment, or not this question: ask over D-Bus.
@@ -19,19 +19,21 @@ extension Client {
   public var mayAskPool: Bool { acquire() != nil || (follow() && acquire() != nil) }
 
   /// Asks the pool under the client's mode, and nobody else.
-  public func askPool<V: ClientVisitor>(_ question: borrowing Question, _ visitor: inout V) -> PoolAnswer {
-    guard question.isSendable, let pool = acquire(), let isFound = read(question, in: pool, &visitor) else {
-      return .unavailable
-    }
-    return isFound ? .found : .notFound
+  public func askPool(_ question: borrowing Question) -> PoolAnswer {
+    guard let pool = acquire() else { return .unavailable }
+    return ask(question, in: pool)
   }
 
   /// Asks what is left of a mapper that is dead: for the case that nobody answered on D-Bus.
-  public func askLastState<V: ClientVisitor>(_ question: borrowing Question, _ visitor: inout V) -> PoolAnswer {
-    guard question.isSendable, let pool = currentPool(), !pool.reader.writerIsAlive,
-      let isFound = read(question, in: pool, &visitor)
-    else { return .unavailable }
-    return isFound ? .found : .notFound
+  public func askLastState(_ question: borrowing Question) -> PoolAnswer {
+    guard let pool = currentPool(), !pool.reader.writerIsAlive else { return .unavailable }
+    return ask(question, in: pool)
+  }
+
+  private func ask(_ question: borrowing Question, in pool: Attachment) -> PoolAnswer {
+    var packer = Packer(answer: PackedAnswer())
+    guard question.isSendable, let isFound = read(question, in: pool, &packer) else { return .unavailable }
+    return isFound ? .found(packer.answer) : .notFound
   }
 
   /// The mapper has answered a call that was made at `start` (microseconds of CLOCK_MONOTONIC) by other means.

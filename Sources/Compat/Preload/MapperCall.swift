@@ -101,13 +101,9 @@ import MapperClient
 
   var isProperty: Bool { kind == .endpoints }
 
-  func ask(_ client: Client, _ answer: inout ReplyBuilder) -> Client.PoolAnswer {
-    ask { question in client.askPool(question, &answer) }
-  }
+  func ask(_ client: Client) -> Client.PoolAnswer { ask { question in client.askPool(question) } }
 
-  func askLastState(_ client: Client, _ answer: inout ReplyBuilder) -> Client.PoolAnswer {
-    ask { question in client.askLastState(question, &answer) }
-  }
+  func askLastState(_ client: Client) -> Client.PoolAnswer { ask { question in client.askLastState(question) } }
 
   /// Reads the arguments in the order in which they stand, and asks.
   private func ask(_ body: (borrowing Question) -> Client.PoolAnswer) -> Client.PoolAnswer {
@@ -120,7 +116,8 @@ import MapperClient
       }
       // An object that is not there has an error of sd-bus's own, which is the mapper's to give.
       let answer = body(.endpoints(of: span(unsafe Argument(path))))
-      return answer == .found ? .found : .unavailable
+      if case .notFound = answer { return .unavailable }
+      return answer
     case .getObject:
       let path = string("s")
       return withNames { names in body(.getObject(span(path), names)) }

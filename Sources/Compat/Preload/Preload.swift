@@ -57,14 +57,14 @@ public func preload_call(
   state.hearCurrentMessage()
   guard client.mayAskPool else { return unsafe ask(call, bus, timeout, error, reply, state, client) }
   guard call.seal() else { return PRELOAD_PASS }
-  var answer = ReplyBuilder(to: call, from: state)
-  switch call.ask(client, &answer) {
+  let builder = ReplyBuilder(to: call, from: state)
+  switch call.ask(client) {
   case .unavailable:
     guard let copy = unsafe call.unsealedCopy(bus) else { return -ENOMEM }
     defer { unsafe sd_bus_message_unref(copy) }
     return unsafe ask(call, copy: copy, bus, timeout, error, reply, state, client)
-  case .notFound: return unsafe deliver(answer.notFound(), error, reply)
-  case .found: return unsafe deliver(answer.finished(), error, reply)
+  case .notFound: return unsafe deliver(builder.notFound(), error, reply)
+  case .found(let answer): return unsafe deliver(builder.reply(with: answer), error, reply)
   }
 }
 
@@ -84,15 +84,15 @@ private func ask(
     return result
   }
   guard client.isDaemonAlive == false, call.rewind() else { return result }
-  var answer = ReplyBuilder(to: call, from: state)
-  switch call.askLastState(client, &answer) {
+  let builder = ReplyBuilder(to: call, from: state)
+  switch call.askLastState(client) {
   case .unavailable: return result
   case .notFound:
     unsafe sd_bus_error_free(error)
-    return unsafe deliver(answer.notFound(), error, reply)
-  case .found:
+    return unsafe deliver(builder.notFound(), error, reply)
+  case .found(let answer):
     unsafe sd_bus_error_free(error)
-    return unsafe deliver(answer.finished(), error, reply)
+    return unsafe deliver(builder.reply(with: answer), error, reply)
   }
 }
 
@@ -133,16 +133,16 @@ public func preload_call_async(
     return PRELOAD_PASS
   }
   guard call.seal() else { return PRELOAD_PASS }
-  var answer = ReplyBuilder(to: call, from: state)
+  let builder = ReplyBuilder(to: call, from: state)
   let reply: OpaquePointer?
-  switch call.ask(client, &answer) {
+  switch call.ask(client) {
   case .unavailable:
     Statistics.count(.behind)
     guard let copy = unsafe call.unsealedCopy(bus) else { return -ENOMEM }
     defer { unsafe sd_bus_message_unref(copy) }
     return unsafe preload_real_call_async(bus, nil, copy, callback, userdata, timeout)
-  case .notFound: unsafe reply = answer.notFound()
-  case .found: unsafe reply = answer.finished()
+  case .notFound: unsafe reply = builder.notFound()
+  case .found(let answer): unsafe reply = builder.reply(with: answer)
   }
   guard let reply = unsafe reply else { return -ENOMEM }
   defer { unsafe _ = sd_bus_message_unref(reply) }

@@ -5,6 +5,7 @@
 // exist. Over 100 endpoints, the property's change is told at most once a second, as each tells the whole list.
 
 import Bus
+import BusReplies
 import CLibSystemd
 import CSDBus
 import CSystem

@@ -2,6 +2,7 @@
 // reply. sd-bus has compared the arguments with the table's signature before one of these is called.
 
 import Bus
+import BusReplies
 import CLibSystemd
 import CSDBus
 import CSystem

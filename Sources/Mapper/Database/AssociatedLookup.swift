@@ -9,9 +9,9 @@ extension Lookup {
     _ association: Span<UInt8>, _ root: Span<UInt8>, depth: Int32, _ interfaces: InterfaceNames, _ visitor: inout V
   ) throws(PoolError) -> Bool {
     let filter = try Filter(interfaces, view, roots)
-    return try forEachEndpoint(association, root, depth, filter) { key, owners throws(PoolError) in
-      try visitObject(key, owners, filter, &visitor)
-    }
+    guard let endpoints = try endpoints(association, root, depth, filter) else { return false }
+    for (key, owners) in endpoints { try visitObject(key, owners, filter, &visitor) }
+    return true
   }
 
   /// The paths of `getAssociatedSubTree`.
@@ -19,9 +19,11 @@ extension Lookup {
     _ association: Span<UInt8>, _ root: Span<UInt8>, depth: Int32, _ interfaces: InterfaceNames, _ visitor: inout V
   ) throws(PoolError) -> Bool {
     let filter = try Filter(interfaces, view, roots)
-    return try forEachEndpoint(association, root, depth, filter) { key, owners throws(PoolError) in
-      if filter.isAny ? true : try passes(owners, filter) { visitor.path(try view.text(key)) }
+    guard let endpoints = try endpoints(association, root, depth, filter) else { return false }
+    for (key, owners) in endpoints where filter.isAny ? true : try passes(owners, filter) {
+      visitor.path(try view.text(key))
     }
+    return true
   }
 
   /// For each path below `root` whose last part is `id` and that shows one of `subtreeInterfaces` (none given: no path does):
@@ -71,16 +73,15 @@ extension Lookup {
 
   // MARK: How
 
-  /// Calls `body` for each known endpoint of an association in the subtree, sorted by path. Whether its services pass
-  /// `filter` is left to `body`.
-  private func forEachEndpoint(
-    _ association: Span<UInt8>, _ root: Span<UInt8>, _ depth: Int32, _ filter: Filter,
-    _ body: (_ key: UInt32, _ owners: UInt32) throws(PoolError) -> Void
-  ) throws(PoolError) -> Bool {
-    guard let found = try view.find(ByBytes.self, roots.associations, Probe(association)) else { return true }
+  /// The known endpoints of an association in the subtree, sorted by path, with their owner lists; none when nothing can pass
+  /// the filter. nil: ResourceNotFound.
+  private func endpoints(
+    _ association: Span<UInt8>, _ root: Span<UInt8>, _ depth: Int32, _ filter: Filter
+  ) throws(PoolError) -> [(key: UInt32, owners: UInt32)]? {
+    guard let found = try view.find(ByBytes.self, roots.associations, Probe(association)) else { return [] }
     let base = strippedOfSlash(root)
-    guard try isRoot(base) else { return false }
-    guard filter.isAny || !filter.texts.isEmpty else { return true }
+    guard try isRoot(base) else { return nil }
+    guard filter.isAny || !filter.texts.isEmpty else { return [] }
     let subtree = Subtree(base, depth)
     var inside: [UInt32] = []
     for index in 0..<(try view.itemCount(found.value)) {
@@ -89,10 +90,11 @@ extension Lookup {
     }
     try sort(&inside)
     var objects = ObjectCursor()
+    var known: [(key: UInt32, owners: UInt32)] = []
     for endpoint in inside where try isKnown(try view.text(endpoint).bytes) {
-      try body(endpoint, try objects.owners(of: endpoint, view, roots))
+      known.append((endpoint, try objects.owners(of: endpoint, view, roots)))
     }
-    return true
+    return known
   }
 
   /// Sorts texts by their bytes, by merging: the lists are long and mostly in order already.

@@ -88,22 +88,25 @@ extension Lookup {
   func forEachCandidate(
     _ subtree: borrowing Subtree, _ filter: Filter, _ body: (UInt32) throws(PoolError) -> Void
   ) throws(PoolError) {
-    if filter.isAny {
-      try walkObjects(subtree, nil, body)
-    } else if filter.trees.count == 1 {
-      let (start, end) = try range(filter.trees[0], subtree)
-      if subtree.isLimited {
-        try view.forEachKey(from: start, to: end) { key throws(PoolError) in
-          if subtree.cut(try view.text(key).bytes) == nil { try body(key) }
-        }
-      } else {
-        try view.forEachKey(from: start, to: end, body)
-      }
-    } else if filter.trees.count <= Lookup.mostIndexes {
-      try mergeIndexes(subtree, filter, body)
-    } else {
-      try walkObjects(subtree, filter, body)
+    guard filter.trees.count == 1 else {
+      for key in try candidates(subtree, filter) { try body(key) }
+      return
     }
+    // The one way that is worth code of its own for each visitor: most questions have one interface.
+    let (start, end) = try range(filter.trees[0], subtree)
+    if subtree.isLimited {
+      try view.forEachKey(from: start, to: end) { key throws(PoolError) in
+        if subtree.cut(try view.text(key).bytes) == nil { try body(key) }
+      }
+    } else {
+      try view.forEachKey(from: start, to: end, body)
+    }
+  }
+
+  /// The texts of all paths in the subtree on which some service passes the filter, in order.
+  private func candidates(_ subtree: borrowing Subtree, _ filter: Filter) throws(PoolError) -> [UInt32] {
+    if filter.isAny { return try walkObjects(subtree, nil) }
+    return try filter.trees.count <= Lookup.mostIndexes ? mergeIndexes(subtree, filter) : walkObjects(subtree, filter)
   }
 
   private func range(
@@ -116,9 +119,8 @@ extension Lookup {
   }
 
   /// Through the tree of all objects, past whole branches that lie too deep.
-  private func walkObjects(
-    _ subtree: borrowing Subtree, _ filter: Filter?, _ body: (UInt32) throws(PoolError) -> Void
-  ) throws(PoolError) {
+  private func walkObjects(_ subtree: borrowing Subtree, _ filter: Filter?) throws(PoolError) -> [UInt32] {
+    var found: [UInt32] = []
     var (at, end) = try range(roots.objects, subtree)
     var skipped = 0
     var jumps = 0
@@ -137,19 +139,19 @@ extension Lookup {
       } else {
         skipped = 0
         if let filter {
-          if try passes(try view.value(at), filter) { try body(key) }
+          if try passes(try view.value(at), filter) { found.append(key) }
         } else {
-          try body(key)
+          found.append(key)
         }
       }
       try view.advance(&at)
     }
+    return found
   }
 
   /// Through the indexes of several interfaces at once, each path once.
-  private func mergeIndexes(
-    _ subtree: borrowing Subtree, _ filter: Filter, _ body: (UInt32) throws(PoolError) -> Void
-  ) throws(PoolError) {
+  private func mergeIndexes(_ subtree: borrowing Subtree, _ filter: Filter) throws(PoolError) -> [UInt32] {
+    var found: [UInt32] = []
     var cursors: [(at: TreePosition, end: TreePosition, key: UInt32)] = []
     for tree in filter.trees {
       let (start, end) = try range(tree, subtree)
@@ -160,7 +162,7 @@ extension Lookup {
       for cursor in cursors.dropFirst() where cursor.key != first {
         if compareBytes(try view.text(cursor.key).bytes, try view.text(first).bytes) < 0 { first = cursor.key }
       }
-      if subtree.cut(try view.text(first).bytes) == nil { try body(first) }
+      if subtree.cut(try view.text(first).bytes) == nil { found.append(first) }
       var index = 0
       while index < cursors.count {
         if cursors[index].key == first {
@@ -178,5 +180,6 @@ extension Lookup {
         index += 1
       }
     }
+    return found
   }
 }

@@ -34,6 +34,12 @@ int shm_optind(void) { return optind; }
 
 void shm_return_free_memory(void) { malloc_trim(0); }
 
+void shm_keep_heap_small(void) {
+  /* Setting either also ends glibc's habit of raising both after each large block that is freed. */
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 512 << 10);
+}
+
 #ifndef SYS_futex_waitv
 #define SYS_futex_waitv 449 /* the same number on every processor */
 #endif

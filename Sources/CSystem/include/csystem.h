@@ -104,3 +104,7 @@ int shm_optind(void);
 
 /* Gives the pages that malloc(3) holds without use back to the system. For after a peak. */
 void shm_return_free_memory(void);
+
+/* From now on large blocks go back to the system as soon as they are freed, and never lie in the heap between small ones
+ * that stay. For the start of a program that lives long. */
+void shm_keep_heap_small(void);

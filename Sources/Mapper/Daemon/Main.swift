@@ -32,6 +32,8 @@ private struct Failure: Error {
 }
 
 private func run(_ options: Options, _ log: Log) throws(Failure) -> Int32 {
+  // A long answer takes a megabyte for a moment.
+  shm_keep_heap_small()
   let connection: Connection
   do throws(BusError) {
     connection = try Connection()

@@ -82,7 +82,15 @@ let installed: [Target] = [
     linkerSettings: library("libshmapper-preload.so", "shmapper-preload.ver")),
 ]
 
+/// A process that tests start and kill: built like what is installed, and installed nowhere.
+let exercises: [Target] = [
+  .executableTarget(
+    name: "churn", dependencies: ["Database", "ShMap", "CSystem"], path: "Tests/Churn", swiftSettings: swift,
+    linkerSettings: link)
+]
+
 let tests: [Target] = [
+  .testTarget(name: "ChurnTests", dependencies: ["TestSupport", "churn"], path: "Tests/ChurnTests"),
   .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift),
   .target(name: "CTestSupport", path: "Tests/SupportC"),
   .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
@@ -130,5 +138,5 @@ let package = Package(
     .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
-  targets: installed + (embedded ? [] : tests + benchmarks + fuzzers)
+  targets: installed + exercises + (embedded ? [] : tests + benchmarks + fuzzers)
 )

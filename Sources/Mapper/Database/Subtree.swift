@@ -18,7 +18,8 @@ import ShMap
   /// Where a path that is below `base` becomes too deep: the index of the slash that begins the first segment too many; nil
   /// when it does not.
   func cut(_ path: Span<UInt8>) -> Int? {
-    guard isLimited else { return nil }
+    // Shorter than the base: memory that was recycled while it is read.
+    guard isLimited, path.count > base.count else { return nil }
     var slashes = 0
     for index in base.count..<path.count where path[index] == slash {
       slashes += 1

@@ -71,6 +71,11 @@ let installed: [Target] = [
   .executableTarget(
     name: "mapper", dependencies: ["Waiting", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/MapperTool", swiftSettings: swift, linkerSettings: link),
+  .target(name: "CShmapper", path: "Sources/Compat/Library/C", cSettings: c),
+  .target(
+    name: "LibShmapper", dependencies: ["CShmapper", "MapperClient", "Database", "CSystem"],
+    path: "Sources/Compat/Library/Swift", swiftSettings: swift,
+    linkerSettings: library("libshmapper.so.0", "shmapper.ver")),
   .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
@@ -136,6 +141,7 @@ let package = Package(
     // Builds liblibmapper.so, since a product has its name for itself; installed as libmapper.so.1.0.
     .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),
     .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),
+    .library(name: "shmapper", type: .dynamic, targets: ["LibShmapper"]),
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
   targets: installed + exercises + (embedded ? [] : tests + benchmarks + fuzzers)

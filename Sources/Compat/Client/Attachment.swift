@@ -24,7 +24,7 @@ final class Attachment {
 
   /// Answers from one state of the pool. `false`: ResourceNotFound. Throws `stale` when that state was recycled meanwhile, and
   /// `damaged` when the pool contradicts itself.
-  @inline(__always)
+  @inline(never)
   func read<V: AnswerVisitor>(_ question: borrowing Question, _ visitor: inout V) throws(PoolError) -> Bool {
     let result = try reader.withSnapshot { snapshot throws(PoolError) in
       try Lookup(snapshot).answer(question, &visitor)

@@ -187,30 +187,20 @@ import ShMap
     }
   }
 
-  /// A visitor that is slower than the mapper publishes gets a copy after some tries.
+  /// A visitor that is slower than the mapper publishes gets its answer over D-Bus after some tries: that is a copy.
   @inline(never)
   private func readAgain<V: ClientVisitor>(
     _ question: borrowing Question, in pool: Attachment, _ visitor: inout V, after first: PoolError
   ) -> Bool? {
     var error = first
-    var tries = 1
-    let packer = Packer(answer: PackedAnswer())
-    while error == .stale, tries < 50, !pool.reader.isOutgrown {
+    var triesLeft = options.source == .pool ? 1000 : 10
+    while error == .stale, triesLeft > 0, !pool.reader.isOutgrown {
       lock.lock()
       counts.restarts &+= 1
       lock.unlock()
       visitor.restart()
-      do throws(PoolError) {
-        if tries < 3 { return try pool.read(question, &visitor) }
-        var copier = packer
-        copier.restart()
-        let isFound = try pool.read(question, &copier)
-        copier.answer.replay(to: &visitor)
-        return isFound
-      } catch let again {
-        error = again
-      }
-      tries += 1
+      do throws(PoolError) { return try pool.read(question, &visitor) } catch let again { error = again }
+      triesLeft -= 1
     }
     visitor.restart()
     if error == .damaged { giveUp(pool) }

@@ -6,8 +6,8 @@ import Database
 /// what was read is recycled before the answer is complete. Only after the call has returned without an error is what the
 /// visitor has seen since its last `restart()` one whole answer.
 ///
-/// What a visitor does between the calls should be quick: a visitor that is slower than a busy daemon is given a copy in the
-/// end.
+/// What a visitor does between the calls should be quick: one that is slower than a busy daemon publishes gets its answer over
+/// D-Bus in the end.
 public protocol ClientVisitor: AnswerVisitor {
   /// Forget all that was visited: the answer begins again.
   mutating func restart()

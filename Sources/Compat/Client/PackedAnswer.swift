@@ -24,11 +24,12 @@ import Database
 
   public var isEmpty: Bool { count == 0 }
 
-  fileprivate func removeAll() { count = 0 }
+  /// Forgets the answer and keeps the memory.
+  public func removeAll() { count = 0 }
 
   /// Appends one record. Without memory the program ends: as everywhere in Swift.
   @inline(__always)
-  fileprivate func append(_ kind: Kind, _ text: Span<UInt8>) {
+  public func append(_ kind: Kind, _ text: Span<UInt8>) {
     let size = 4 + ((text.count + 4) & ~3)
     if count + size > capacity { grow(by: size) }
     unsafe text.withUnsafeBytes { bytes in

@@ -81,6 +81,7 @@ extension Registry {
       dropText(claim.endpoint)
     }
     dropText(sourceText)
+    prunePending()
   }
 
   /// Adds one side of a definition to `claims`, with its texts counted, unless it has no name or no valid path.
@@ -197,11 +198,13 @@ extension Registry {
       useText(again: source)
       useText(again: service)
       pending[endpoint, default: []].append(end)
+      pendingCount += 1
     }
   }
 
   /// Each pending end holds its own texts and one use of its endpoint.
-  private mutating func drop(_ end: PendingEnd, of endpoint: UInt32) {
+  mutating func drop(_ end: PendingEnd, of endpoint: UInt32) {
+    pendingCount -= 1
     dropText(end.reverse)
     dropText(end.forward)
     dropText(end.source)

@@ -96,7 +96,9 @@ extension MapperDatabase {
 
   /// Reference: when the mapper is the only one left on a path, some association leads to it; that one is pending again.
   private func suspendIfAlone(_ path: [UInt8]) {
-    if registry.isKnown(path.span), !isShownByService(path) { registry.suspend(path) }
+    guard registry.isKnown(path.span), !isShownByService(path) else { return }
+    registry.suspend(path)
+    noteLeftBehind(path)
   }
 
   /// Whether a service other than the mapper shows a path.
@@ -140,6 +142,7 @@ extension MapperDatabase {
     } else if registry.isKnown(path.bytes.span) {
       take([MapperDatabase.association], from: path, of: own)
       sweepParents(of: path.bytes, MapperDatabase.ownName, own)
+      if let at = path.bytes.lastIndex(of: slash) { noteLeftBehind([UInt8](path.bytes[..<at])) }
     }
   }
 

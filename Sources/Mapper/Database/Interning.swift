@@ -14,6 +14,9 @@ struct Registry: ~Copyable {
   // Associations: see Associations.swift.
   /// Definitions that wait for their endpoint, by the endpoint's text, in the order in which they came.
   var pending: [UInt32: [PendingEnd]] = [:]
+  var pendingCount = 0
+  /// More than this: see LeftBehind.swift.
+  var pendingLimit = Registry.manyPending
   /// The objects whose definitions made an endpoint, by its text; one entry for each claim.
   var claimants = Claimants()
   var events: [AssociationEvent] = []

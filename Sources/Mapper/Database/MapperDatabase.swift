@@ -104,6 +104,9 @@ public final class MapperDatabase {
   /// Paths that became known without any service: their introspection named no interface, or their signal.
   private var ownerless = NameTable()
 
+  /// Paths that associations have left behind, the oldest first: see LeftBehind.swift.
+  var leftBehind: [[UInt8]] = []
+
   /// Makes a path known without stating that anybody shows it.
   func makeKnown(_ path: ObjectPath) {
     if !registry.isKnown(path.bytes.span) { _ = ownerless.insert(path.bytes) }

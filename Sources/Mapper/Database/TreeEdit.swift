@@ -188,7 +188,19 @@ extension Storage {
     moveWords(count - index - 1, from: key + 4, to: key)
     if hasValues(copy) { moveWords(count - index - 1, from: valueAt(copy, index + 1), to: valueAt(copy, index)) }
     pool[copy] -= 1
-    return copy
+    return trimmed(copy)
+  }
+
+  /// A node of this transaction that has become much shorter than its room gives the rest back.
+  private mutating func trimmed(_ node: UInt32) -> UInt32 {
+    let count = pool[node] & 0xffff
+    guard pool[node] >> 16 >= 4 * count + 8 else { return node }
+    let shorter = makeNode(level: pool[node + 4] & 0xff, values: hasValues(node), room: count)
+    pool[shorter] += count
+    moveWords(count, from: node + Node.keys, to: shorter + Node.keys)
+    if hasValues(node) { moveWords(count, from: valueAt(node, 0), to: valueAt(shorter, 0)) }
+    discard(node, mark: 8)
+    return shorter
   }
 
   /// Joins the child at `index` with a neighbour when both together fill half a node. `parent` is the transaction's own.

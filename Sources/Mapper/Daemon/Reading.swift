@@ -6,11 +6,11 @@ import Database
 
 extension Message {
   /// The document in the reply to Introspect; none when it is broken. Another type of reply throws.
-  func readIntrospection() throws(BusError) -> Introspection? {
+  func readIntrospection(_ reader: IntrospectionReader) throws(BusError) -> Introspection? {
     guard let text = try unsafe borrowString() else { throw BusError(code: ENXIO) }
     let length = unsafe strlen(text)
     let bytes = unsafe UnsafeRawBufferPointer(start: text, count: length).bindMemory(to: UInt8.self)
-    return unsafe Introspection(xml: bytes.span)
+    return unsafe reader.read(bytes.span)
   }
 
   /// The variant with the property `Associations`: a list of forward, reverse, endpoint.

@@ -29,6 +29,7 @@ final class Scanner {
 
   private let connection: Connection
   private let log: Log
+  private let reader = IntrospectionReader()
   /// Takes what a scan learns when its objects have been published already.
   private let learned: (Scan, ScanStep) -> Void
   /// All of a scan that can be had at once is there: it is to be published. `isComplete`: and nothing is to come.
@@ -144,7 +145,7 @@ final class Scanner {
     do throws(BusError) {
       switch call.kind {
       case .introspect:
-        guard let document = try reply.readIntrospection() else {
+        guard let document = try reply.readIntrospection(reader) else {
           return log.fault(.brokenDocument, "The introspection of \(call.path) of \(scan.service) is broken: skipped")
         }
         add(scan.learn(document, of: call.path), to: scan)

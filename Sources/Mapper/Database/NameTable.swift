@@ -14,28 +14,40 @@ public struct NameTable {
   /// The number of a name that is there.
   public func number(of name: [UInt8]) -> Int? {
     guard !slots.isEmpty else { return nil }
-    let found = slots[slot(of: name, NameTable.hash(name))]
+    let found = slots[slot(of: name.span, NameTable.hash(name.span))]
     return found == 0 ? nil : Int(found) - 1
   }
 
   /// The number of a name, which is there from now on; `isNew` if it was not.
   public mutating func insert(_ name: [UInt8]) -> (number: Int, isNew: Bool) {
+    insert(name.span) { name }
+  }
+
+  /// A name's own array, which all who ask share. It is copied only if it is new.
+  public mutating func shared(_ name: Span<UInt8>) -> [UInt8] {
+    names[insert(name) { ByteString(copying: name).bytes }.number]
+  }
+
+  private mutating func insert(_ name: Span<UInt8>, _ array: () -> [UInt8]) -> (number: Int, isNew: Bool) {
     if names.count * 2 >= slots.count { grow() }
     let hash = NameTable.hash(name)
     let slot = slot(of: name, hash)
     if slots[slot] != 0 { return (Int(slots[slot]) - 1, false) }
-    names.append(name)
+    names.append(array())
     hashes.append(hash)
     slots[slot] = UInt32(names.count)
     return (names.count - 1, true)
   }
 
   /// Where a name is, or where it belongs.
-  private func slot(of name: [UInt8], _ hash: Int) -> Int {
+  private func slot(of name: Span<UInt8>, _ hash: Int) -> Int {
     var slot = hash & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
-      if hashes[number] == hash, names[number] == name { return slot }
+      if hashes[number] == hash {
+        let known = names[number]
+        if compareBytes(known.span, name) == 0 { return slot }
+      }
       slot = (slot + 1) & (slots.count - 1)
     }
     return slot
@@ -51,7 +63,7 @@ public struct NameTable {
   }
 
   /// Seeded, so that nobody on the bus can choose names that meet.
-  private static func hash(_ name: [UInt8]) -> Int {
+  private static func hash(_ name: Span<UInt8>) -> Int {
     var hasher = Hasher()
     unsafe name.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
     return hasher.finalize()

@@ -6,7 +6,7 @@ STRIP ?= strip
 DIST := $(CURDIR)/dist
 STRIP_ALL = --strip-unneeded --remove-section=.comment --remove-section=.note.gnu.build-id
 
-.PHONY: dist install cross boot-test yocto-check
+.PHONY: dist install cross cross-test boot-test yocto-check
 
 dist: build ## everything that is installed, stripped, under dist/usr, with a table of sizes
 	@rm -rf $(DIST).new
@@ -19,6 +19,9 @@ install: build ## install it: DESTDIR= PREFIX=/usr
 
 cross: need-swift ## the same for ARCH=armv7, armv6 or aarch64, under dist-ARCH/usr
 	@packaging/cross '$(ARCH)'
+
+cross-test: cross need-bus ## the daemon for ARCH under qemu against the recorded answers; SUBSET=1 for some of them
+	@packaging/cross-test '$(ARCH)'
 
 boot-test: dist ## boot a small Debian with real systemd from dist/ (root); BUS=dbus-broker
 	@packaging/boot-test $(DIST)

@@ -54,11 +54,14 @@ enum Vectors {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("vectors")
 
-  /// The names of all scenarios, those with long pauses first, so that they do not end last.
+  /// The names of all scenarios, or of those that SHMAPPER_VECTORS names, separated by spaces; those with long pauses first, so
+  /// that they do not end last.
   static let names: [String] = {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     let ending = ".scenario.json"
-    let names = files.filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }.sorted()
+    let wanted = ProcessInfo.processInfo.environment["SHMAPPER_VECTORS"]?.split(separator: " ").map(String.init)
+    let names = files.filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }
+      .filter { wanted?.contains($0) ?? true }.sorted()
     func pause(_ name: String) -> Double { (try? scenario(name).pause) ?? 0 }
     return names.map { ($0, pause($0)) }.sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0 < $1.0 }.map(\.0)
   }()

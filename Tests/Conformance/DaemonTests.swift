@@ -65,6 +65,12 @@ struct DaemonTests {
     expectRefusal(try run(["--pool", pool], in: world), naming: pool)
   }
 
+  @Test("a pool that is a folder is refused in one line that names it")
+  func folderAsPool() throws {
+    let world = try World()
+    expectRefusal(try run([], in: world, ["SHMAPPER_POOL": world.folder.path]), naming: world.folder.path)
+  }
+
   @Test("without a bus it ends with one line")
   func noBus() throws {
     let world = try World()

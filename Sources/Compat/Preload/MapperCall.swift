@@ -49,7 +49,8 @@ import MapperClient
   }
 
   private static let methods: [(name: StaticString, signature: StaticString, kind: Question.Kind)] = [
-    ("GetObject", "sas", .getObject), ("GetSubTree", "sias", .getSubTree), ("GetSubTreePaths", "sias", .getSubTreePaths),
+    ("GetObject", "sas", .getObject), ("GetSubTree", "sias", .getSubTree),
+    ("GetSubTreePaths", "sias", .getSubTreePaths),
     ("GetAncestors", "sas", .getAncestors), ("GetAssociatedSubTree", "ooias", .getAssociatedSubTree),
     ("GetAssociatedSubTreePaths", "ooias", .getAssociatedSubTreePaths),
     ("GetAssociatedSubTreeById", "ssassas", .getAssociatedSubTreeByID),

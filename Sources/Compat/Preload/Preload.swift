@@ -161,7 +161,8 @@ private func state(of bus: OpaquePointer, for call: borrowing MapperCall) -> Bus
     Statistics.count(.notReady)
     return nil
   }
-  guard let state = unsafe BusStates.state(of: bus), let client = state.readyClient(), client.isDaemonAlive != nil else {
+  guard let state = unsafe BusStates.state(of: bus), let client = state.readyClient(), client.isDaemonAlive != nil
+  else {
     Statistics.count(.noPool)
     return nil
   }

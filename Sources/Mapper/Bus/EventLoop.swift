@@ -61,16 +61,22 @@ public final class EventLoop {
         unsafe Unmanaged<EventLoop>.fromOpaque(me!).takeUnretainedValue().prepare()
       })
 
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe sigaddset(&signals, SIGTERM)
-    unsafe sigaddset(&signals, SIGINT)
-    unsafe sigprocmask(SIG_BLOCK, &signals, nil)
+    EventLoop.blockSignals()
     // Without a handler, sd-event ends the loop with the number in the place of the user data: none, so 0.
     try unsafe checked(sd_event_add_signal(raw, nil, SIGTERM, nil, nil))
     try unsafe checked(sd_event_add_signal(raw, nil, SIGINT, nil, nil))
     // Only does something when the service manager asks for signs of life (WATCHDOG_USEC).
     unsafe sd_event_set_watchdog(raw, 1)
+  }
+
+  /// Keeps SIGTERM and SIGINT until a loop runs, which ends with them. Whoever has taken a name calls this, so that the end is
+  /// a clean one from then on.
+  public static func blockSignals() {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe sigaddset(&signals, SIGINT)
+    unsafe sigprocmask(SIG_BLOCK, &signals, nil)
   }
 
   /// Tells sd-event, before each wait, what to wait for.

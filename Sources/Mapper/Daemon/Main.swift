@@ -40,6 +40,7 @@ private func run(_ options: Options, _ log: Log) throws(Failure) -> Int32 {
   } catch {
     throw Failure(text: "Cannot connect to the system bus: \(text: error.text)")
   }
+  EventLoop.blockSignals()
   do throws(BusError) {
     try connection.requestName(Daemon.name)
   } catch {

@@ -13,6 +13,10 @@ public struct Trust: Sendable {
 enum PoolFile {
   /// Creates an empty file beside `path`, exclusively and without following a link. The caller renames it into place.
   static func create(beside path: [UInt8], mode: UInt32) throws(PoolError) -> (file: Int32, temporary: [UInt8]) {
+    // A folder cannot be replaced by a file: better known before the pool is made than when it takes its name.
+    var status = stat()
+    let isThere = unsafe withPath(path) { unsafe lstat($0, &status) } == 0
+    guard !isThere || UInt32(status.st_mode) & 0o170000 != 0o040000 else { throw .system(EISDIR) }
     var attempt: UInt32 = 0
     while true {
       let temporary = path + suffix(UInt32(bitPattern: getpid()) &+ attempt &* 0x9e37_79b9)

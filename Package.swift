@@ -77,6 +77,9 @@ let installed: [Target] = [
     path: "Sources/Compat/Library/Swift", swiftSettings: swift,
     linkerSettings: library("libshmapper.so.0", "shmapper.ver")),
   .executableTarget(
+    name: "shmapperctl", dependencies: ["Waiting", "MapperClient", "Database", "ShMap", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/Control", swiftSettings: swift, linkerSettings: link),
+  .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/FailureMonitor", swiftSettings: swift, linkerSettings: link),
   .target(name: "CPreload", dependencies: ["CLibSystemd"], cSettings: c),
@@ -142,6 +145,7 @@ let package = Package(
     .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),
     .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),
     .library(name: "shmapper", type: .dynamic, targets: ["LibShmapper"]),
+    .executable(name: "shmapperctl", targets: ["shmapperctl"]),
     .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
   ],
   targets: installed + exercises + (embedded ? [] : tests + benchmarks + fuzzers)

@@ -44,11 +44,12 @@ public final class Wait {
   /// Begins to wait. `done` runs once, from the event loop, with 0 or a negative errno, and may drop the wait. The bus has to
   /// be attached to the loop. Throws a negative errno.
   @unsafe public init(
-    for goal: Goal, on bus: OpaquePointer, _ event: OpaquePointer, done: @escaping (Int32) -> Void
+    for goal: Goal, on bus: OpaquePointer, _ event: OpaquePointer, _ options: Client.Options = Client.Options(),
+    done: @escaping (Int32) -> Void
   ) throws(WaitError) {
     unsafe self.bus = sd_bus_ref(bus)
     unsafe self.event = sd_event_ref(event)
-    var options = Client.Options()
+    var options = options
     options.mode = .fast
     options.busID = unsafe Wait.busID(of: bus)
     client = Client(options: options)

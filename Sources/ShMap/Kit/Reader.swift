@@ -159,6 +159,19 @@ public struct Reader: ~Copyable {
     Layout.isHeld(headerWord(Layout.ownerAt))
   }
 
+  /// The thread that writes the pool, as the kernel numbers it; 0 when none does. For a program with one thread, its process.
+  public var writer: Int32 { writerIsAlive ? Int32(headerWord(Layout.ownerAt) & 0x3fff_ffff) : 0 }
+
+  /// The 16 bytes by which the creator said whose the pool is.
+  public var identity: [UInt8] {
+    var bytes: [UInt8] = []
+    for index in UInt32(0)..<4 {
+      let word = headerWord(Layout.identityAt + 4 * index)
+      for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+    return bytes
+  }
+
   /// Whether a newer pool has taken this one's name; whoever wants newer answers opens that.
   public var isRetired: Bool { headerWord(Layout.stateAt) == Layout.State.retired }
 

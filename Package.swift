@@ -113,6 +113,9 @@ let tests: [Target] = [
   .testTarget(
     name: "ShMapTests", dependencies: ["ShMap", "ShMapWorld", "TestSupport", "shmap-worker"], path: "Tests/ShMap",
     swiftSettings: swift),
+  .testTarget(
+    name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
+    exclude: ["C"]),
   .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 

@@ -123,8 +123,11 @@ let tests: [Target] = [
 let benchmarks: [Target] = [
   .target(name: "BenchSupport", dependencies: ["TestSupport", "CLibSystemd"], path: "Benchmarks/Support"),
   .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
-  .executableTarget(name: "demo", dependencies: ["BenchSupport"], path: "Benchmarks/Demo"),
-  .executableTarget(name: "bench", dependencies: ["BenchSupport", "Database", "ShMap"], path: "Benchmarks/Bench"),
+  .executableTarget(
+    name: "demo", dependencies: ["BenchSupport", "MapperClient", "Database"], path: "Benchmarks/Demo"),
+  .executableTarget(
+    name: "bench", dependencies: ["BenchSupport", "MapperClient", "Database", "ShMap"],
+    path: "Benchmarks/Bench"),
 ]
 
 /// SHMAPPER_FUZZ=1: one program for each thing that reads hostile input. They need flags that `make fuzz` gives.
@@ -149,7 +152,7 @@ let package = Package(
     .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),
     .library(name: "shmapper", type: .dynamic, targets: ["LibShmapper"]),
     .executable(name: "shmapperctl", targets: ["shmapperctl"]),
-    .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"])
+    .executable(name: "phosphor-unit-failure-monitor", targets: ["phosphor-unit-failure-monitor"]),
   ],
   targets: installed + exercises + (embedded ? [] : tests + benchmarks + fuzzers)
 )

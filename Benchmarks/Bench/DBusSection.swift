@@ -8,6 +8,8 @@ struct Subject {
   var name: String
   /// A shell command.
   var command: String
+  /// Whether it is shmapper, with a pool that can be asked.
+  var isOurs = false
 }
 
 struct DBusSection {
@@ -49,6 +51,7 @@ struct DBusSection {
     memoryFacts(DBusSection.whole)
     for measurement in try calls(on: mapper, subject) { report.add(measurement) }
     memoryFacts("after all calls")
+    if subject.isOurs { try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report) }
   }
 
   /// All shapes in turn, several times over, so that a disturbance of the machine hits all of them alike.

@@ -28,10 +28,10 @@ extension Report {
     }
 
     for (line, limit) in [
-      (DatabaseSection.objectLine, 0.3), (DatabaseSection.visitLine, 10), (DatabaseSection.copyLine, 50),
+      (InProcessSection.objectLine, 0.3), (InProcessSection.visitLine, 10), (InProcessSection.copyLine, 50),
     ] where treeName == "stress" {
       guard let time = median(line, ours) else { continue }
-      add(Goal(tree: treeName, what: "\(line), without a bus", bound: .atMost(limit), measured: time, unit: " us"))
+      add(Goal(tree: treeName, what: line, bound: .atMost(limit), measured: time, unit: " us"))
     }
 
     guard let other else { return }

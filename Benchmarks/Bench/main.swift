@@ -18,7 +18,7 @@ func run() throws {
   let environment = ProcessInfo.processInfo.environment
   let names = (environment["TREES"] ?? "small rainier stress").split(separator: " ").map(String.init)
   guard let rounds = Int(environment["ROUNDS"] ?? "3"), rounds >= 0 else { throw Failure("ROUNDS wants a number") }
-  var subjects = [Subject(name: "shmapper", command: Programs.shmapperd)]
+  var subjects = [Subject(name: "shmapper", command: Programs.shmapperd, isOurs: true)]
   if let other = environment["MAPPER"], !other.isEmpty {
     let program = other.split(separator: " ").first.map { ($0 as NSString).lastPathComponent } ?? other
     subjects.append(Subject(name: program == "shmapperd" ? "other shmapperd" : program, command: other))
@@ -44,8 +44,9 @@ func run() throws {
 
     let text = report.markdown(of: name)
     print("\n\(name): \(text)")
-    // The page shows shmapper by itself: whoever reads it cannot tell what another MAPPER was.
-    if subjects.count == 1, rounds > 0 { try page.replace(name, with: text) }
+    // The page shows shmapper by itself: whoever reads it cannot tell what another MAPPER was. Less than three rounds are a
+    // quick look.
+    if subjects.count == 1, rounds >= 3 { try page.replace(name, with: text) }
   }
   print("\nwritten to \(try write(report))")
 }

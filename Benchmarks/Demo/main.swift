@@ -3,7 +3,9 @@
 // Everything runs in a temporary folder and ends with this process, also when it is interrupted.
 
 import BenchSupport
+import Database
 import Foundation
+import MapperClient
 
 Cleanup.shared.main("demo") { try run() }
 
@@ -45,9 +47,33 @@ func run() throws {
   try caller.ask("Which sensors does the chassis have?", .endpoints("\(chassis)/all_sensors")) { $0.readEndpoints() }
   try caller.ask("And something that is not there?", .getObject("/xyz/openbmc_project/nowhere", [])) { _ in [] }
 
+  try askInProcess(sensor, mapper, stage, screen)
+
   screen.say("\nEverything that was started ends now. On a system that runs shmapperd, the first question is")
   screen.say("  busctl call \(mapperName) \(mapperPath) \\")
   screen.say("    \(mapperName) GetObject sas \(sensor) 0")
+}
+
+/// The first question again, answered by the client library out of the mapper's shared memory.
+func askInProcess(_ sensor: String, _ mapper: MapperProcess, _ stage: Stage, _ screen: Screen) throws {
+  screen.heading("The first question again, in this process?", "Client().getObject(\"\(sensor)\")")
+  var options = Client.Options()
+  options.poolPath = ByteString(Array(mapper.poolPath.utf8))
+  options.address = ByteString(Array(stage.bus.address.utf8))
+  let client = Client(options: options)
+  let path = ObjectPath(Array(sensor.utf8))
+  let services = try client.getObject(path)
+  screen.answer(
+    services.map { "\(String(decoding: $0.service.bytes, as: UTF8.self)), \($0.interfaces.count) interfaces" })
+
+  let calls = 10_000
+  let before = client.statistics.inProcess
+  let start = ContinuousClock.now
+  for _ in 0..<calls { _ = try client.getObject(path) }
+  let each = (ContinuousClock.now - start) / .microseconds(1) / Double(calls)
+  screen.note(
+    "\(String(format: "%.4f", each / 1e3)) ms, copied out; of \(calls) more lookups "
+      + "\(client.statistics.inProcess - before) needed no call")
 }
 
 func milliseconds(_ seconds: Double) -> String { String(format: "%.0f ms", seconds * 1e3) }

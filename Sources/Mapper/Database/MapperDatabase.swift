@@ -183,6 +183,10 @@ public final class MapperDatabase {
   ) {
     // An endpoint that only the mapper shows is what an association has left behind: for a new scan it is not there.
     guard isShownByService(endpoint.bytes) else { return }
+    // The other side of a definition: its endpoint is the object that the association starts from.
+    if endpoint.bytes == source.bytes, let at = association.bytes.lastIndex(of: slash) {
+      guard isShownByService([UInt8](association.bytes[..<at])) else { return }
+    }
     change { registry.restoreClaim(association.bytes, endpoint.bytes, source.bytes, registry.makeService(service)) }
   }
 

@@ -191,12 +191,11 @@ struct NaiveMapper {
       }
     }
     for association in endpoints.keys.sorted() {
-      // A path that only the mapper shows is what an association has left behind.
-      for endpoint in endpoints[association]!
-      where new.objects[endpoint]?.keys.contains(where: { $0 != Self.own }) == true {
+      for endpoint in endpoints[association]! where new.isShown(endpoint) {
         for source in claims.keys.sorted() {
           for service in claims[source]!.keys.sorted() where kept[service] != nil {
             guard claims[source]![service]![association]?.contains(endpoint) == true else { continue }
+            if endpoint == source, !new.isShown(Self.split(association).0) { continue }
             new.link(association, [endpoint])
             new.claims[source, default: [:]][service, default: [:]][association, default: []].insert(endpoint)
             new.hearEchoes()
@@ -206,6 +205,9 @@ struct NaiveMapper {
     }
     return new
   }
+
+  /// Whether anybody but the mapper shows a path: what only the mapper shows is what an association has left behind.
+  private func isShown(_ path: String) -> Bool { objects[path]?.keys.contains { $0 != Self.own } == true }
 
   /// After the last service that was taken over has been heard of: the mapper's own empty paths go, the deepest first.
   private mutating func endTakeover(_ service: String) {

@@ -1,6 +1,6 @@
-/* A service for the boot test: one object, for as long as it runs.
+/* A service for the tests of packages: some objects with one interface, for as long as it runs.
  *
- * usage: service NAME PATH INTERFACE */
+ * usage: service NAME INTERFACE PATH... */
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
@@ -9,9 +9,9 @@ static const sd_bus_vtable nothing[] = {SD_BUS_VTABLE_START(0), SD_BUS_VTABLE_EN
 
 int main(int argc, char *argv[]) {
   sd_bus *bus = NULL;
-  int r = argc == 4 ? sd_bus_open_system(&bus) : -22;
+  int r = argc > 3 ? sd_bus_open_system(&bus) : -22;
   if (r >= 0) r = sd_bus_add_object_manager(bus, NULL, "/");
-  if (r >= 0) r = sd_bus_add_object_vtable(bus, NULL, argv[2], argv[3], nothing, NULL);
+  for (int i = 3; i < argc && r >= 0; i++) r = sd_bus_add_object_vtable(bus, NULL, argv[i], argv[2], nothing, NULL);
   if (r >= 0) r = sd_bus_request_name(bus, argv[1], 0);
   while (r >= 0) {
     r = sd_bus_process(bus, NULL);

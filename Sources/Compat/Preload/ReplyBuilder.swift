@@ -39,7 +39,7 @@ import MapperClient
   /// The mapper's error in place of an answer.
   func notFound() -> OpaquePointer? {
     var error = unsafe sd_bus_error()
-    unsafe _ = sd_bus_error_set_const(
+    unsafe _ = sd_bus_error_set(
       &error, "xyz.openbmc_project.Common.Error.ResourceNotFound", "The resource is not found.")
     var reply: OpaquePointer?
     unsafe _ = sd_bus_message_new_method_error(call, &reply, &error)

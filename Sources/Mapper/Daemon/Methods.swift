@@ -119,10 +119,11 @@ extension Daemon {
       try query(daemon.database, unsafe Arguments(of: call!), &reply)
     } catch {
       guard case .resourceNotFound = error else {
-        return unsafe sd_bus_error_set_const(
+        return unsafe sd_bus_error_set(
           cause, "org.freedesktop.DBus.Error.Failed", "The database cannot be read.")
       }
-      return unsafe sd_bus_error_set_const(
+      // Copied: a literal becomes a C string for the time of the call only.
+      return unsafe sd_bus_error_set(
         cause, "xyz.openbmc_project.Common.Error.ResourceNotFound", "The resource is not found.")
     }
     reply.close()

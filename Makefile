@@ -8,6 +8,7 @@ SHELL := /bin/bash
 SWIFT ?= swift
 BUILD_PACKAGES := pkg-config libsystemd-dev libxml2-dev
 BUS_PACKAGES := dbus
+TEST_PACKAGES := sparse gcc g++
 
 EMBEDDED_PATH := $(CURDIR)/.build-embedded
 EMBEDDED_BIN := $(EMBEDDED_PATH)/release
@@ -28,6 +29,7 @@ build: need-build ## everything that is installed, as Embedded Swift
 	$(EMBEDDED_BUILD)
 
 test: build need-bus ## unit and conformance tests, against the Embedded build
+	@scripts/need $(TEST_PACKAGES)
 	$(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
 demo: build need-bus ## a small simulated BMC, the daemon, and a few lookups

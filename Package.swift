@@ -29,14 +29,14 @@ let link: [LinkerSetting] =
   ] : []
 
 /// The few C functions: each in a section of its own, so that a product holds only those that it calls.
-let c: [CSetting] = embedded ? [.unsafeFlags(["-Os", "-ffunction-sections", "-fdata-sections"])] : []
+let c: [CSetting] = embedded ? [.unsafeFlags(["-Os", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"])] : []
 
 /// Settings of a shared library: its soname, and a version script that hides all but its C functions.
 func library(_ soname: String, _ script: String) -> [LinkerSetting] {
   guard embedded else { return link }
   return link + [
     .unsafeFlags([
-      "-Xlinker", "-soname=\(soname)", "-Xlinker", "--version-script=\(root)/packaging/symbols/\(script)",
+      "-Xlinker", "--icf=safe", "-Xlinker", "-soname=\(soname)", "-Xlinker", "--version-script=\(root)/packaging/symbols/\(script)",
     ])
   ]
 }
@@ -47,6 +47,10 @@ let installed: [Target] = [
   .target(name: "CSystem", cSettings: c),
   .target(name: "CSDBus", dependencies: ["CLibSystemd"], cSettings: c),
   .target(name: "ShMap", dependencies: ["CSystem"], path: "Sources/ShMap/Kit", swiftSettings: swift),
+  .systemLibrary(name: "CShMap", path: "Sources/ShMap/Library/CShMap"),
+  .target(
+    name: "LibShmap", dependencies: ["ShMap", "CShMap", "CSystem"], path: "Sources/ShMap/Library/Exports",
+    swiftSettings: swift, linkerSettings: library("libshmap.so.0", "shmap.ver")),
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
   .target(
@@ -112,7 +116,7 @@ let tests: [Target] = [
     swiftSettings: swift),
   .testTarget(
     name: "ShMapTests", dependencies: ["ShMap", "ShMapWorld", "TestSupport", "shmap-worker"], path: "Tests/ShMap",
-    swiftSettings: swift),
+    exclude: ["Programs"], swiftSettings: swift),
   .testTarget(
     name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
     exclude: ["C"]),
@@ -147,6 +151,7 @@ let package = Package(
   name: "shmapper",
   products: [
     .executable(name: "mapper", targets: ["mapper"]),
+    .library(name: "libshmap", type: .dynamic, targets: ["LibShmap"]),
     // Builds liblibmapper.so, since a product has its name for itself; installed as libmapper.so.1.0.
     .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),
     .library(name: "shmapper-preload", type: .dynamic, targets: ["ShmapperPreload"]),

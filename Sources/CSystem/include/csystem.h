@@ -68,6 +68,7 @@ int shm_futex_wait_either(const void *shared, uint32_t shared_value, const void 
 int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument);
 
 static inline int shm_errno(void) { return errno; }
+static inline void shm_set_errno(int code) { errno = code; }
 static inline int shm_open_file(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 static inline FILE *shm_stderr(void) { return stderr; }
 static inline FILE *shm_stdout(void) { return stdout; }
@@ -92,7 +93,8 @@ uint32_t shm_random(void);
 /* What C programs see of a shared pool (their `struct shmap`): where it is mapped now, and what libshmap keeps for it. */
 struct shm_attachment {
   void *base;
-  void *owner;
+  void *attachment;
+  void *destroy;
 };
 
 /* An environment variable, or NULL when it is not set or when this process has more rights than its caller. */

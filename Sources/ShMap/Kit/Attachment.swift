@@ -14,14 +14,15 @@ import CSystem
   /// Where the first pages were mapped first. They stay there until the end, so that the lock can be reached at any time.
   private let lockBase: UnsafeMutableRawPointer
   /// The mapping's address for C: the first word of its `struct shmap`.
-  let shared: UnsafeMutablePointer<shm_attachment>
+  package let shared: UnsafeMutablePointer<shm_attachment>
 
   init(_ mapping: consuming Mapping, path: [UInt8]) {
     unsafe lockBase = mapping.base
     unsafe shared = UnsafeMutablePointer.allocate(capacity: 1)
-    unsafe shared.initialize(to: shm_attachment(base: mapping.base, owner: nil))
+    unsafe shared.initialize(to: shm_attachment(base: mapping.base, attachment: nil, destroy: nil))
     self.mapping = mapping
     self.path = path
+    unsafe shared.pointee.attachment = Unmanaged.passUnretained(self).toOpaque()
   }
 
   deinit {
@@ -34,7 +35,7 @@ import CSystem
   }
 
   /// Whether no other process has the pool open. None can attach any more until this attachment ends.
-  func isLast() -> Bool { getpid() == process && SharedPoolFile.isLast(mapping.file) }
+  package func isLast() -> Bool { getpid() == process && SharedPoolFile.isLast(mapping.file) }
 
   /// Lets other processes attach to a pool that this one has made. False: its name has been taken away meanwhile.
   func announce() -> Bool { SharedPoolFile.announce(mapping.file) }
@@ -55,13 +56,15 @@ import CSystem
   // MARK: The read lock
 
   @inline(__always)
-  func enter(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+  package func enter(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     if unsafe !lock.tryRead(thread) { _ = try unsafe lock.read(thread) }
     if memory.size > mapping.reserved { try unsafe follow(thread) }
   }
 
   @inline(__always)
-  func leave(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) { try unsafe lock.doneReading(thread) }
+  package func leave(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
+    try unsafe lock.doneReading(thread)
+  }
 
   /// Lets go of the read lock while the thread waits for something; `resume` takes it again as often as it was held.
   func suspend(_ thread: UnsafeMutablePointer<shm_thread>) -> UInt32 { unsafe lock.leaveReading(thread) }
@@ -75,7 +78,9 @@ import CSystem
   @inline(never)
   private func follow(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     while memory.size > mapping.reserved {
-      try unsafe alone(thread) { () throws(PoolError) in try self.cover(self.memory.size) }
+      let depth = try unsafe beginAlone(thread)
+      let failure = attempt { () throws(PoolError) in try self.cover(self.memory.size) }
+      try unsafe endAlone(depth, thread, failure)
     }
   }
 
@@ -86,61 +91,75 @@ import CSystem
 
   // MARK: The write lock
 
-  /// Runs `body` with nobody else in the pool. The caller holds the read lock before and after, not meanwhile.
-  private func alone(
-    _ thread: UnsafeMutablePointer<shm_thread>, _ body: () throws(PoolError) -> Void
-  ) throws(PoolError) {
+  /// Makes this thread the only one in the pool, which it reads before and after, not meanwhile. Gives what `endAlone` needs.
+  @inline(never)
+  private func beginAlone(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) -> UInt32 {
     let depth = unsafe suspend(thread)
-    var failure: PoolError?
-    do throws(PoolError) {
-      _ = try unsafe lock.write(thread)
-      do throws(PoolError) { try body() } catch { failure = error }
-      try lock.doneWriting()
-    } catch {
-      failure = error
+    do throws(PoolError) { _ = try unsafe lock.write(thread) } catch {
+      try unsafe lock.readAgain(depth, thread)
+      throw error
     }
+    return depth
+  }
+
+  @inline(never)
+  private func endAlone(
+    _ depth: UInt32, _ thread: UnsafeMutablePointer<shm_thread>, _ failure: PoolError?
+  ) throws(PoolError) {
+    try lock.doneWriting()
     try unsafe lock.readAgain(depth, thread)
     if let failure { throw failure }
   }
 
+  @inline(__always)
+  private func attempt(_ body: () throws(PoolError) -> Void) -> PoolError? {
+    do throws(PoolError) { try body() } catch { return error }
+    return nil
+  }
+
   /// Makes the pool longer by a region of an arena that can hold a block of `size` bytes, unless somebody has done so since
   /// it was `seen` bytes long.
+  @inline(never)
   func grow(
     _ thread: UnsafeMutablePointer<shm_thread>, size: UInt32, arena: UInt32, seen: Int
   ) throws(PoolError) {
-    try unsafe alone(thread) { () throws(PoolError) in
-      let now = self.memory.size
-      guard now == seen else { return }
-      let longer = try PoolFile.extend(self.mapping.file, from: now, by: max(Int(size) + 64, Heap.firstGrowth, now / 8))
-      try self.cover(longer)
-      // Before the region has blocks: the bytes are there, and who finds them unused will use them.
-      unsafe shm_store32_release(self.mapping.base + Int(Layout.sizeAt), UInt32(longer))
-      let heap = Heap(self.memory, arena: arena)
-      if try heap.word(heap.arena) & Cell.ownerDied != 0 { try heap.rebuild() }
-      try heap.addRegion()
-      if try self.memory.load(Layout.arenasAt) <= arena { try self.memory.store(arena + 1, at: Layout.arenasAt) }
-    }
-    if memory.size > mapping.reserved { try unsafe follow(thread) }
+    let depth = try unsafe beginAlone(thread)
+    let failure = attempt { () throws(PoolError) in try self.addRegion(size, arena, seen) }
+    try unsafe endAlone(depth, thread, failure)
+    try unsafe follow(thread)
   }
 
-  /// Makes the arenas whole whose lock's holder died.
-  func repair(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
-    try unsafe alone(thread) { () throws(PoolError) in
+  private func addRegion(_ size: UInt32, _ arena: UInt32, _ seen: Int) throws(PoolError) {
+    let now = memory.size
+    guard now == seen else { return }
+    let longer = try PoolFile.extend(mapping.file, from: now, by: max(Int(size) + 64, Heap.firstGrowth, now / 8))
+    try cover(longer)
+    // Before the region has blocks: the bytes are there, and who finds them unused will use them.
+    unsafe shm_store32_release(mapping.base + Int(Layout.sizeAt), UInt32(longer))
+    let heap = Heap(memory, arena: arena)
+    if try heap.memory.load(heap.arena) & Cell.ownerDied != 0 { try heap.rebuild() }
+    try heap.addRegion()
+    if try heap.memory.load(Layout.arenasAt) <= arena { try heap.memory.store(arena + 1, at: Layout.arenasAt) }
+  }
+
+  /// Makes the arenas whole whose lock's holder died, and checks the whole heap if that is wanted, with nobody else in the
+  /// pool.
+  @inline(never)
+  func repair(
+    _ thread: UnsafeMutablePointer<shm_thread>, thenCheck: Bool = false
+  ) throws(PoolError) -> HeapReport? {
+    let depth = try unsafe beginAlone(thread)
+    var report: HeapReport?
+    let failure = attempt { () throws(PoolError) in
       for number in 0..<Layout.arenaLimit {
         let heap = Heap(self.memory, arena: number)
-        let died = try heap.word(heap.arena) & Cell.ownerDied != 0
-        if try heap.word(heap.arena + Heap.brokenAt) != 0 || died { try heap.rebuild() }
+        let died = try heap.memory.load(heap.arena) & Cell.ownerDied != 0
+        if try heap.memory.load(heap.arena + Heap.brokenAt) != 0 || died { try heap.rebuild() }
       }
+      if thenCheck { report = HeapCheck.run(self.memory) }
     }
-    if memory.size > mapping.reserved { try unsafe follow(thread) }
-  }
-
-  /// Checks the heap with nobody else in the pool.
-  func checkHeap(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) -> HeapReport {
-    try unsafe repair(thread)
-    var report = HeapReport()
-    try unsafe alone(thread) { () throws(PoolError) in report = HeapCheck.run(self.memory) }
-    if memory.size > mapping.reserved { try unsafe follow(thread) }
+    try unsafe endAlone(depth, thread, failure)
+    try unsafe follow(thread)
     return report
   }
 }

@@ -30,7 +30,7 @@ public enum Acquisition: Sendable {
   var value: UInt32 { unsafe shm_load32_ordered(word) }
 
   /// Takes the cell if it is free, else gives nil at once.
-  @inline(__always)
+  @inline(never)
   func tryLock(_ thread: UnsafeMutablePointer<shm_thread>) -> Acquisition? {
     unsafe shm_robust_begin(thread, word, true)
     if unsafe shm_swap32_ordered(word, 0, thread.pointee.id) {
@@ -46,7 +46,6 @@ public enum Acquisition: Sendable {
   }
 
   /// Takes the cell if it is free or soon is, without sleeping.
-  @inline(__always)
   func lockSoon(_ thread: UnsafeMutablePointer<shm_thread>) -> Acquisition? {
     if let taken = unsafe tryLock(thread) { return taken }
     return unsafe spin(thread)
@@ -117,7 +116,7 @@ public enum Acquisition: Sendable {
   }
 
   /// Gives the cell up. Throws `notHolder` when the calling thread does not hold it.
-  @inline(__always)
+  @inline(never)
   func unlock() throws(PoolError) {
     let thread = unsafe shm_thread_self()!
     guard unsafe value & Cell.threadMask == thread.pointee.id else { throw .notHolder }

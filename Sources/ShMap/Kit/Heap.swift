@@ -55,10 +55,10 @@ struct Heap {
   }
 
   @inline(__always)
-  func word(_ at: UInt32) throws(PoolError) -> UInt32 { try memory.load(at) }
+  func word(_ at: UInt32) throws(PoolError) -> UInt32 { try memory.loadHere(at) }
 
   @inline(__always)
-  func set(_ at: UInt32, _ value: UInt32) throws(PoolError) { try memory.store(value, at: at) }
+  func set(_ at: UInt32, _ value: UInt32) throws(PoolError) { try memory.storeHere(value, at: at) }
 
   // MARK: Blocks
 
@@ -86,32 +86,33 @@ struct Heap {
   /// Makes a block shorter or, when the one behind it is free and long enough, longer. False: it takes another block.
   func resize(_ payload: UInt32, to size: UInt32) throws(PoolError) -> Bool {
     let block = try check(payload)
-    let old = try word(block) & ~7
+    let old = try memory.load(block) & ~7
     var now = old
     if now < size {
       let next = block + now
       guard try isFree(next) else { return false }
-      let more = try word(next)
+      let more = try memory.load(next)
       guard more >= size - now else { return false }
       try unlink(next)
       now += more
-      try set(block, now | 1)
-      try set(next, 0)
+      try memory.store(now | 1, at: block)
+      try memory.store(0, at: next)
       try tagNext(block, now)
     }
     if now - size >= Heap.smallestBlock {
       let rest = block + size
-      try set(rest, (now - size) | 1)
-      try set(rest + 4, size | number)
-      try set(block, size | 1)
+      try memory.store((now - size) | 1, at: rest)
+      try memory.store(size | number, at: rest + 4)
+      try memory.store(size | 1, at: block)
       try join(rest, now - size)
       now = size
     }
-    try set(arena + Heap.usedAt, try word(arena + Heap.usedAt) &+ now &- old)
+    try memory.store(try memory.load(arena + Heap.usedAt) &+ now &- old, at: arena + Heap.usedAt)
     return true
   }
 
   /// The block of a payload that is in use, belongs to this arena, and agrees with its neighbours.
+  @inline(never)
   func check(_ payload: UInt32) throws(PoolError) -> UInt32 {
     guard payload & 7 == 0, payload >= Layout.headerBytes + Heap.headerBytes, lies(payload, 1, within: memory.size)
     else {

@@ -14,27 +14,27 @@ extension Heap {
 
   /// Turns what lies between the end of the chain and the end of `memory` into free bytes of this arena.
   func addRegion() throws(PoolError) {
-    var end = try word(Layout.endAt)
+    var end = try memory.load(Layout.endAt)
     // One that died while it did this has left a mark that is a block by now.
-    while try word(end) & ~7 != 0 {
-      end += try word(end) & ~7
+    while try memory.load(end) & ~7 != 0 {
+      end += try memory.load(end) & ~7
       guard Int(end) + 8 <= memory.size else { throw .damaged }
     }
     let newEnd = UInt32(memory.size) - Heap.headerBytes
     guard newEnd >= end + Heap.smallestBlock else {
-      try set(Layout.endAt, end)
+      try memory.store(end, at: Layout.endAt)
       return
     }
-    let before = try word(end + 4)
-    if before & 7 != number { try set(end + 4, number) }
+    let before = try memory.load(end + 4)
+    if before & 7 != number { try memory.store(number, at: end + 4) }
     let size = newEnd - end
-    try set(arena + Heap.brokenAt, 1)
-    try set(newEnd, 1)
-    try set(newEnd + 4, size | number)
-    try set(end, size)
-    try set(Layout.endAt, newEnd)
+    try memory.store(1, at: arena + Heap.brokenAt)
+    try memory.store(1, at: newEnd)
+    try memory.store(size | number, at: newEnd + 4)
+    try memory.store(size, at: end)
+    try memory.store(newEnd, at: Layout.endAt)
     try join(end, size)
-    try set(arena + Heap.brokenAt, 0)
+    try memory.store(0, at: arena + Heap.brokenAt)
   }
 
   /// Makes lists, tags and sums anew from the chain of blocks, and joins free neighbours.
@@ -43,24 +43,24 @@ extension Heap {
     var used: UInt32 = 0
     var block = Layout.headerBytes
     var before: UInt32 = 0
-    while try word(block) & ~7 != 0 {
-      let tag = try word(block + 4)
-      var size = try word(block) & ~7
+    while try memory.load(block) & ~7 != 0 {
+      let tag = try memory.load(block + 4)
+      var size = try memory.load(block) & ~7
       guard Int(block) + Int(size) + 8 <= memory.size, size >= Heap.smallestBlock else { throw .damaged }
       if tag & 7 == number {
-        if tag & ~7 != 0, before != 0 { try set(block + 4, before | number) }
-        if try word(block) & 1 == 1 {
+        if tag & ~7 != 0, before != 0 { try memory.store(before | number, at: block + 4) }
+        if try memory.load(block) & 1 == 1 {
           used += size
         } else {
           // Free blocks behind it join it, one store each.
           var next = block + size
           while true {
-            let header = try word(next)
-            let nextTag = try word(next + 4)
+            let header = try memory.load(next)
+            let nextTag = try memory.load(next + 4)
             guard header & 1 == 0, header >= Heap.smallestBlock, nextTag & 7 == number, nextTag & ~7 != 0 else { break }
             size += header
-            try set(block, size)
-            try set(next, 0)
+            try memory.store(size, at: block)
+            try memory.store(0, at: next)
             next = block + size
             guard Int(next) + 8 <= memory.size else { throw .damaged }
           }
@@ -72,9 +72,9 @@ extension Heap {
       }
       block += size
     }
-    let tag = try word(block + 4)
-    if tag & 7 == number, tag & ~7 != 0, before != 0 { try set(block + 4, before | number) }
-    try set(arena + Heap.usedAt, used)
-    try set(arena + Heap.brokenAt, 0)
+    let tag = try memory.load(block + 4)
+    if tag & 7 == number, tag & ~7 != 0, before != 0 { try memory.store(before | number, at: block + 4) }
+    try memory.store(used, at: arena + Heap.usedAt)
+    try memory.store(0, at: arena + Heap.brokenAt)
   }
 }

@@ -28,12 +28,14 @@ public struct SharedLock: BitwiseCopyable, Sendable {
 }
 
 extension Session {
+  @inline(never)
   private func cell(_ at: UInt32) throws(PoolError) -> Cell {
     try unsafe Cell(memory.pointer(at, bytes: Int(SHM_CELL_BYTES)))
   }
 
   // MARK: Mutex
 
+  @inline(never)
   package mutating func lockMutex(_ at: UInt32) throws(PoolError) -> Acquisition {
     let cell = try cell(at)
     if let taken = unsafe cell.lockSoon(thread) { return taken }
@@ -41,6 +43,13 @@ extension Session {
     return try outside { () throws(PoolError) in try unsafe cell.sleep(thread) }
   }
 
+  /// Whether a living thread holds a mutex, or a reader-writer lock in either way.
+  package func isLocked(_ at: UInt32) throws(PoolError) -> Bool {
+    let isRead = try sharedLock(at).isRead
+    return try cell(at).isHeld ? true : isRead
+  }
+
+  @inline(never)
   package func unlockMutex(_ at: UInt32) throws(PoolError) { try cell(at).unlock() }
 
   // MARK: Condition
@@ -52,11 +61,11 @@ extension Session {
     let seen = unsafe shm_load32_ordered(word)
     unsafe _ = shm_exchange32_ordered(word + 4, 1)
     try unlockMutex(mutex)
-    try outside { () throws(PoolError) in
-      // Bounded, as a signal can die with the thread that it woke.
-      var pause = timespec(tv_sec: 1, tv_nsec: 0)
-      unsafe _ = shm_futex_wait(word, seen, &pause)
-    }
+    let depth = away()
+    // Bounded, as a signal can die with the thread that it woke.
+    var pause = timespec(tv_sec: 1, tv_nsec: 0)
+    unsafe _ = shm_futex_wait(word, seen, &pause)
+    try back(depth)
     return try lockMutex(mutex)
   }
 
@@ -75,6 +84,7 @@ extension Session {
 
   // MARK: Reader-writer lock
 
+  @inline(never)
   private func sharedLock(_ at: UInt32) throws(PoolError) -> ReaderWriterLock {
     _ = try cell(at)
     return unsafe ReaderWriterLock.inPool(memory.base, at: at)
@@ -93,8 +103,11 @@ extension Session {
     guard let taken = unsafe lock.cell.lockSoon(thread) else {
       return try outside { () throws(PoolError) in try unsafe lock.write(thread) }
     }
-    if lock.isRead { try outside { () throws(PoolError) in try unsafe lock.waitForReaders(thread) } }
-    return taken
+    guard lock.isRead else { return taken }
+    return try outside { () throws(PoolError) in
+      try unsafe lock.waitForReaders(thread)
+      return taken
+    }
   }
 
   package func unlockShared(_ at: UInt32) throws(PoolError) { try unsafe sharedLock(at).unlock(thread) }

@@ -26,17 +26,23 @@ func lies(_ at: UInt32, _ count: Int, within size: Int) -> Bool {
     guard lies(at, 4, within: size), at & 3 == 0 else { throw .damaged }
   }
 
-  /// The word at an offset.
+  /// The word at an offset. Not inlined, as it is used in a hundred places of which few are in a hurry.
+  @inline(never)
+  func load(_ at: UInt32) throws(PoolError) -> UInt32 { try loadHere(at) }
+
   @inline(__always)
-  func load(_ at: UInt32) throws(PoolError) -> UInt32 {
+  func loadHere(_ at: UInt32) throws(PoolError) -> UInt32 {
     try check(at)
     return unsafe shm_load32(base + Int(at))
   }
 
   /// Stores after all stores before it, as whoever loads with acquire sees it. On a process's own death it is the order of
   /// the instructions that counts, which this keeps too.
+  @inline(never)
+  func store(_ value: UInt32, at: UInt32) throws(PoolError) { try storeHere(value, at: at) }
+
   @inline(__always)
-  func store(_ value: UInt32, at: UInt32) throws(PoolError) {
+  func storeHere(_ value: UInt32, at: UInt32) throws(PoolError) {
     try check(at)
     unsafe shm_store32_release(base + Int(at), value)
   }

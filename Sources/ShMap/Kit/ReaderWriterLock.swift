@@ -63,7 +63,7 @@ import CSystem
   // MARK: Reading
 
   /// Takes the lock for reading if no writer has it or waits for it.
-  @inline(__always)
+  @inline(never)
   func tryRead(_ thread: UnsafeMutablePointer<shm_thread>) -> Bool {
     let index = unsafe hint(thread)
     if unsafe index < shm_load32(everUsed), unsafe entry(index).take(for: at, thread) {
@@ -74,6 +74,7 @@ import CSystem
   }
 
   /// Takes the lock for reading, sleeping while there is a writer. `holderDied`: the last writer did not finish.
+  @inline(never)
   func read(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) -> Acquisition {
     if unsafe tryRead(thread) { return .clean }
     if let held = unsafe heldEntry(thread) {
@@ -105,6 +106,7 @@ import CSystem
     return false
   }
 
+  @inline(never)
   private func heldEntry(_ thread: UnsafeMutablePointer<shm_thread>) -> Entry? {
     let used = unsafe min(shm_load32_acquire(everUsed), limit)
     for index in 0..<used {
@@ -118,7 +120,7 @@ import CSystem
   }
 
   /// Gives up what `read` took. Throws `notHolder` when the thread does not read under this lock.
-  @inline(__always)
+  @inline(never)
   func doneReading(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     let index = unsafe hint(thread)
     var entry = entry(index)
@@ -160,6 +162,7 @@ import CSystem
   }
 
   /// Waits until nobody reads. The caller holds the cell; it is given up when this throws.
+  @inline(never)
   func waitForReaders(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     let used = unsafe min(shm_load32_ordered(everUsed), limit)
     for index in 0..<used {
@@ -212,7 +215,7 @@ import CSystem
   func isRead(under lock: UInt32) -> Bool { cell.value & Cell.threadMask != 0 && what == lock }
 
   /// Enters the calling thread as a reader if nobody else is in, or who was is dead.
-  @inline(__always)
+  @inline(never)
   func take(for lock: UInt32, _ thread: UnsafeMutablePointer<shm_thread>) -> Bool {
     unsafe shm_robust_begin(thread, cell.word, false)
     if unsafe !shm_swap32_ordered(cell.word, 0, thread.pointee.id) {
@@ -230,7 +233,7 @@ import CSystem
     return true
   }
 
-  @inline(__always)
+  @inline(never)
   func leave(_ thread: UnsafeMutablePointer<shm_thread>) {
     unsafe shm_robust_leave(thread, cell.word, false)
     if unsafe shm_exchange32_ordered(cell.word, 0) & Cell.waiters != 0 { wakeAll() }
@@ -242,6 +245,7 @@ import CSystem
 
   /// Sleeps until the reader that is in may have left; nil: whatever it reads under. Bounded, as a wake can be lost when its
   /// sender is killed.
+  @inline(never)
   func waitForLeave(of lock: UInt32?) {
     let now = cell.value
     guard now & Cell.threadMask != 0, now & Cell.ownerDied == 0 else { return }

@@ -5,19 +5,33 @@
 import CSystem
 
 @safe package struct Session {
-  unowned(unsafe) let attachment: Attachment
+  package unowned(unsafe) let attachment: Attachment
   var memory: Memory
   let thread: UnsafeMutablePointer<shm_thread>
 
   /// The calling thread holds the read lock of `attachment`.
   @inline(__always)
-  init(_ attachment: Attachment) {
+  package init(_ attachment: Attachment) {
     unsafe self.attachment = attachment
     memory = attachment.memory
     unsafe thread = shm_thread_self()
   }
 
   mutating func refresh() { memory = unsafe attachment.memory }
+
+  /// The block that the pool's creator made for the application; 0 when it made none.
+  package var user: UInt32 { (try? memory.load(Layout.userAt)) ?? 0 }
+
+  /// The address of `count` bytes that begin a block or a part of one aligned to 8.
+  package func address(_ at: UInt32, _ count: Int) throws(PoolError) -> UnsafeMutableRawPointer {
+    try unsafe memory.pointer(at, bytes: count)
+  }
+
+  /// The address of `count` bytes anywhere behind the first pages.
+  package func bytes(_ at: UInt32, _ count: Int) throws(PoolError) -> UnsafeMutableRawPointer {
+    guard count >= 0, at >= Layout.headerBytes, Int(at) &+ count <= memory.size else { throw .damaged }
+    return unsafe memory.base + Int(at)
+  }
 
   // MARK: Heap
 
@@ -28,6 +42,7 @@ import CSystem
   }
 
   /// A block of at least `bytes` bytes, aligned to 8; the pool may grow and move.
+  @inline(never)
   package mutating func allocate(_ bytes: Int) throws(PoolError) -> UInt32 {
     let size = try Heap.blockSize(bytes)
     while true {
@@ -37,7 +52,7 @@ import CSystem
       case .full(let arena):
         try unsafe attachment.grow(thread, size: size, arena: arena, seen: memory.size)
       case .broken:
-        try unsafe attachment.repair(thread)
+        _ = try unsafe attachment.repair(thread)
       }
       refresh()
     }
@@ -70,6 +85,7 @@ import CSystem
   }
 
   /// Allocates in an arena whose lock was just taken, and gives the lock up.
+  @inline(never)
   private func allocate(_ size: UInt32, in number: UInt32, _ taken: Acquisition) throws(PoolError) -> Attempt {
     var result = Attempt.broken
     try inArena(number, taken) { heap throws(PoolError) in
@@ -80,7 +96,6 @@ import CSystem
 
   /// Runs `body` if the arena is whole, and gives its lock up. False: the arena has to be repaired first.
   @discardableResult
-  @inline(__always)
   private func inArena(
     _ number: UInt32, _ taken: Acquisition, _ body: (Heap) throws(PoolError) -> Void
   ) throws(PoolError) -> Bool {
@@ -108,12 +123,13 @@ import CSystem
       let number = try memory.load(payload - 4) & 7
       guard number < Layout.arenaLimit else { throw .notAllocated }
       if try inArena(number, try arenaLock(number).lock(), body) { return }
-      try unsafe attachment.repair(thread)
+      _ = try unsafe attachment.repair(thread)
       refresh()
     }
   }
 
   /// Gives a block back; 0 is none. Throws `notAllocated`, and changes nothing, for what is no block in use.
+  @inline(never)
   package mutating func free(_ payload: UInt32) throws(PoolError) {
     guard payload != 0 else { return }
     try inArena(of: payload) { heap throws(PoolError) in try heap.free(payload) }
@@ -147,20 +163,31 @@ import CSystem
   }
 
   package mutating func checkHeap() throws(PoolError) -> HeapReport {
-    let report = try unsafe attachment.checkHeap(thread)
+    let report = try unsafe attachment.repair(thread, thenCheck: true)
     refresh()
-    return report
+    return report ?? HeapReport()
   }
 
   // MARK: Waiting
 
-  /// Runs `body`, which sleeps, without the pool's read lock.
-  mutating func outside<Result>(_ body: () throws(PoolError) -> Result) throws(PoolError) -> Result {
-    let depth = unsafe attachment.suspend(thread)
-    let result: Swift.Result<Result, PoolError>
-    do throws(PoolError) { result = .success(try body()) } catch { result = .failure(error) }
+  /// Lets go of the pool's read lock before the thread sleeps; `back` takes it again as often as it was held.
+  func away() -> UInt32 { unsafe attachment.suspend(thread) }
+
+  @inline(never)
+  mutating func back(_ depth: UInt32) throws(PoolError) {
     try unsafe attachment.resume(depth, thread)
     refresh()
-    return try result.get()
+  }
+
+  /// Runs `body`, which sleeps for a lock, without the pool's read lock.
+  mutating func outside(_ body: () throws(PoolError) -> Acquisition) throws(PoolError) -> Acquisition {
+    let depth = away()
+    let taken: Acquisition
+    do throws(PoolError) { taken = try body() } catch {
+      try back(depth)
+      throw error
+    }
+    try back(depth)
+    return taken
   }
 }

@@ -3,15 +3,23 @@
 import CSystem
 
 extension TableEngine {
-  /// A slot for a key that is not in the table yet, with its key and value to be written by `fill`; then the entry appears.
-  package func add(
+  /// Adds a key that is not in the table yet and lies outside of the pool: `fill` writes key and value into their slot.
+  func add(
     _ key: UnsafeRawPointer, _ length: Int, _ session: inout Session, _ shape: Shape,
     _ fill: (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
   ) throws(PoolError) {
-    try mend(session.memory, shape)
-    let hash = unsafe try hash(key, length, session.memory)
-    let slots = try makeRoom(&session, shape)
+    try reserveOne(&session, shape)
+    try unsafe place(key, length, session, shape, fill)
+  }
+
+  /// The same after `reserveOne`: nothing is allocated, so that the key may lie in the pool.
+  package func place(
+    _ key: UnsafeRawPointer, _ length: Int, _ session: Session, _ shape: Shape,
+    _ fill: (UnsafeMutableRawPointer, UnsafeMutableRawPointer) -> Void
+  ) throws(PoolError) {
     let memory = session.memory
+    let hash = unsafe try hash(key, length, memory)
+    guard let slots = try slots(memory, shape) else { throw .damaged }
     var index = hash & slots.mask
     var slot = slots.slot(index, shape)
     var looks: UInt32 = 0
@@ -28,6 +36,13 @@ extension TableEngine {
     try memory.store(try memory.load(at + TableEngine.countAt) &+ 1, at: at + TableEngine.countAt)
     if wasEmpty { try memory.store(try memory.load(slots.block + 4) &+ 1, at: slots.block + 4) }
     try memory.store(0, at: at + TableEngine.changingAt)
+  }
+
+  /// Makes room for an entry that is added next: then adding it neither allocates nor moves the pool.
+  @inline(never)
+  package func reserveOne(_ session: inout Session, _ shape: Shape) throws(PoolError) {
+    try mend(session.memory, shape)
+    _ = try makeRoom(&session, shape)
   }
 
   /// Takes away the entry in a slot that `find` or `next` gave.
@@ -48,6 +63,7 @@ extension TableEngine {
   }
 
   /// Counts anew if somebody died in the middle of a change.
+  @inline(never)
   private func mend(_ memory: Memory, _ shape: Shape) throws(PoolError) {
     guard try memory.load(at + TableEngine.changingAt) != 0 else { return }
     var count: UInt32 = 0
@@ -65,6 +81,7 @@ extension TableEngine {
   }
 
   /// Slots with room for one entry more: at most three quarters are ever in use.
+  @inline(never)
   private func makeRoom(_ session: inout Session, _ shape: Shape) throws(PoolError) -> Slots {
     let old = try slots(session.memory, shape)
     let count = try session.memory.load(at + TableEngine.countAt)

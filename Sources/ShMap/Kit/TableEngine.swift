@@ -63,8 +63,8 @@ package struct TableEngine {
 
     var kind: UInt32 { isMap ? TableEngine.mapKind : TableEngine.setKind }
     var flags: UInt32 { (inlineKeys ? 1 : 0) | (ownsKeys ? 2 : 0) }
-    @inline(__always) var valueAt: UInt32 { (4 + keyBytes + 7) & ~7 }
-    @inline(__always) var stride: UInt32 { (valueAt + valueBytes + 7) & ~7 }
+    @inline(__always) package var valueAt: UInt32 { (4 + keyBytes + 7) & ~7 }
+    @inline(__always) package var stride: UInt32 { (valueAt + valueBytes + 7) & ~7 }
   }
 
   /// The valid block of slots.
@@ -79,11 +79,10 @@ package struct TableEngine {
   package static func create(_ session: inout Session, _ shape: Shape) throws(PoolError) -> TableEngine {
     let at = try session.allocate(bytes)
     let memory = session.memory
-    let words: [(UInt32, UInt32)] = [
-      (flagsAt, shape.flags), (slotsAt, 0), (countAt, 0), (changingAt, 0), (keyBytesAt, shape.keyBytes),
-      (valueBytesAt, shape.valueBytes),
-    ]
-    for (place, value) in words { try memory.store(value, at: at + place) }
+    unsafe memset(try memory.pointer(at, bytes: bytes), 0, bytes)
+    try memory.store(shape.flags, at: at + flagsAt)
+    try memory.store(shape.keyBytes, at: at + keyBytesAt)
+    try memory.store(shape.valueBytes, at: at + valueBytesAt)
     try memory.store(try memory.load(Layout.seedAt), at: at + seedAt)
     try memory.store(shape.kind, at: at + kindAt)
     return TableEngine(at)
@@ -107,15 +106,14 @@ package struct TableEngine {
   // MARK: Reading
 
   /// Nil while the table never had an entry.
-  @inline(__always)
   func slots(_ memory: Memory, _ shape: Shape) throws(PoolError) -> Slots? {
-    guard at & 7 == 0, try memory.load(at + TableEngine.kindAt) == shape.kind,
-      try memory.load(at + TableEngine.keyBytesAt) == shape.keyBytes,
-      try memory.load(at + TableEngine.valueBytesAt) == shape.valueBytes
+    guard at & 7 == 0, try memory.loadHere(at + TableEngine.kindAt) == shape.kind,
+      try memory.loadHere(at + TableEngine.keyBytesAt) == shape.keyBytes,
+      try memory.loadHere(at + TableEngine.valueBytesAt) == shape.valueBytes
     else { throw .damaged }
-    let block = try memory.load(at + TableEngine.slotsAt)
+    let block = try memory.loadHere(at + TableEngine.slotsAt)
     guard block != 0 else { return nil }
-    let mask = try memory.load(block)
+    let mask = try memory.loadHere(block)
     guard mask & (mask &+ 1) == 0, mask < 1 << 28, block & 7 == 0,
       UInt64(block) + 8 + UInt64(mask + 1) * UInt64(shape.stride) <= UInt64(memory.size)
     else { throw .damaged }
@@ -126,14 +124,12 @@ package struct TableEngine {
     Int(try session.memory.load(at + TableEngine.countAt))
   }
 
-  @inline(__always)
   func hash(_ key: UnsafeRawPointer, _ length: Int, _ memory: Memory) throws(PoolError) -> UInt32 {
     let hash = unsafe ByteHash.hash(key, length, seed: try memory.load(at + TableEngine.seedAt))
     return hash > TableEngine.removed ? hash : hash | 2
   }
 
   /// The slot that holds a key; nil when none does.
-  @inline(__always)
   package func find(
     _ key: UnsafeRawPointer, _ length: Int, _ session: Session, _ shape: Shape
   ) throws(PoolError) -> UInt32? {

@@ -62,7 +62,7 @@ package struct VectorEngine {
 
   // MARK: Reading
 
-  @inline(__always)
+  @inline(never)
   func state(_ memory: Memory) throws(PoolError) -> State {
     guard at & 7 == 0, try memory.load(at + VectorEngine.kindAt) == VectorEngine.kind else { throw .damaged }
     let from = at + VectorEngine.statesAt + (try memory.load(at + VectorEngine.activeAt) & 1) * VectorEngine.stateBytes
@@ -76,14 +76,13 @@ package struct VectorEngine {
   package func count(_ session: Session) throws(PoolError) -> Int { Int(try state(session.memory).count) }
 
   /// Where element `index` is. Throws `outOfRange`.
-  @inline(__always)
   func element(_ index: Int, _ memory: Memory, _ stride: Int) throws(PoolError) -> UnsafeMutableRawPointer {
     let state = try state(memory)
     guard index >= 0, index < Int(state.count) else { throw .outOfRange }
     return unsafe try slot(index < Int(state.hole) ? index : index + 1, state, memory, stride)
   }
 
-  @inline(__always)
+  @inline(never)
   private func slot(_ index: Int, _ state: State, _ memory: Memory, _ stride: Int) throws(PoolError)
     -> UnsafeMutableRawPointer
   {
@@ -174,6 +173,7 @@ package struct VectorEngine {
   }
 
   /// Makes a state valid in one store.
+  @inline(never)
   private func replace(_ state: State, _ memory: Memory) throws(PoolError) {
     let other = 1 - (try memory.load(at + VectorEngine.activeAt) & 1)
     try write(state, other, memory)
@@ -196,12 +196,14 @@ package struct VectorEngine {
     }
   }
 
+  @inline(never)
   private func copy(_ from: Int, to: Int, _ state: State, _ memory: Memory, _ stride: Int) throws(PoolError) {
     let source = unsafe try slot(from, state, memory, stride)
     unsafe try slot(to, state, memory, stride).copyMemory(from: source, byteCount: stride)
   }
 
   /// The state with its hole closed.
+  @inline(never)
   private func mend(_ memory: Memory, _ stride: Int) throws(PoolError) -> State {
     var state = try state(memory)
     guard state.hole != VectorEngine.noHole else { return state }

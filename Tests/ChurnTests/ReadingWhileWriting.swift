@@ -59,6 +59,9 @@ import Testing
       #expect(reader.wait(within: 20) == .exit(0), "seed \(seed): \(said())")
     }
     #expect(said() == "")
+    // What the killed left half made is not left for ever.
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("pool") }
+    #expect(files.count <= 2, "\(files)")
   }
 }
 

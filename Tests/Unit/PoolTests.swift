@@ -99,6 +99,26 @@ private func makePool(_ place: borrowing PoolPath, reserve: Int = Pool.defaultRe
     #expect(tries == 1)
   }
 
+  @Test("A new pool removes what killed makers left beside it, and nothing else")
+  func sweepsTemporaryFiles() throws {
+    let place = PoolPath()
+    // No process has this number, and one has this test's own.
+    let dead = place.path + Array(".003fffff".utf8)
+    let others = [".0000000g", ".1234567", ".ffffffff"].map { place.path + Array($0.utf8) }
+    for path in [dead] + others {
+      let file = unsafe PoolFile.withPath(path) { unsafe shm_open_file($0, O_WRONLY | O_CREAT, 0o600) }
+      _ = close(file)
+    }
+    let pool = try makePool(place)
+    func exists(_ path: [UInt8]) -> Bool { unsafe PoolFile.withPath(path) { unsafe access($0, F_OK) == 0 } }
+    let left = others.map { exists($0) }
+    #expect(!exists(dead))
+    #expect(left == [true, true, true])
+    #expect(exists(place.path))
+    for path in others { PoolFile.remove(path) }
+    _ = pool.size
+  }
+
   @Test func freedNeighboursBecomeOneBlock() throws {
     let place = PoolPath()
     var pool = try makePool(place)

@@ -4,6 +4,7 @@
  * Every function is static inline: nothing here has state, and an Embedded build keeps only what it uses. */
 #pragma once
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

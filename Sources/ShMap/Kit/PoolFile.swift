@@ -17,6 +17,7 @@ enum PoolFile {
     var status = stat()
     let isThere = unsafe withPath(path) { unsafe lstat($0, &status) } == 0
     guard !isThere || UInt32(status.st_mode) & 0o170000 != 0o040000 else { throw .system(EISDIR) }
+    sweep(beside: path)
     var attempt: UInt32 = 0
     while true {
       let temporary = path + suffix(UInt32(bitPattern: getpid()) &+ attempt &* 0x9e37_79b9)

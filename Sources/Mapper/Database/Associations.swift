@@ -177,9 +177,21 @@ extension Registry {
       events.append(.crowded(ObjectPath(path)))
       return
     }
-    let paths = endpoints(path.span).map { ObjectPath(bytes(of: $0)) }
+    var paths: [ObjectPath] = []
+    for endpoint in endpoints(path.span) { paths.append(toldPath(endpoint)) }
     events.append(
       before == 0 ? .added(ObjectPath(path), endpoints: paths) : .changed(ObjectPath(path), endpoints: paths))
+  }
+
+  /// The path of an endpoint for an event. An association that gains one endpoint after the other is told with all of them
+  /// each time, so those told lately share their bytes: a scan's events would fill the heap otherwise.
+  private mutating func toldPath(_ endpoint: UInt32) -> ObjectPath {
+    if told.isEmpty { told = [ObjectPath?](repeating: nil, count: 256) }
+    let slot = Int(endpoint >> 4) & 255
+    if let path = told[slot], equals(endpoint, path.bytes.span) { return path }
+    let path = ObjectPath(bytes(of: endpoint))
+    told[slot] = path
+    return path
   }
 
   // MARK: Pending

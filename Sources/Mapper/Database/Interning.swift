@@ -20,6 +20,8 @@ struct Registry: ~Copyable {
   /// The objects whose definitions made an endpoint, by its text; one entry for each claim.
   var claimants = Claimants()
   var events: [AssociationEvent] = []
+  /// Paths that events have told lately; gone when the events are taken.
+  var told: [ObjectPath?] = []
   var faults: [Fault] = []
   /// Association objects that came (true) or went, to be indexed as the mapper's own.
   var ownObjects: [(path: [UInt8], isNew: Bool)] = []
@@ -69,6 +71,12 @@ struct Registry: ~Copyable {
   borrowing func bytes(of text: UInt32) -> [UInt8] {
     let view = self.view
     return sound { () throws(PoolError) in Name<AnyKind>(copying: try view.text(text).bytes).bytes }
+  }
+
+  /// Whether a text of this pool has these bytes.
+  borrowing func equals(_ text: UInt32, _ bytes: Span<UInt8>) -> Bool {
+    let view = self.view
+    return sound { () throws(PoolError) in compareBytes(try view.text(text).bytes, bytes) == 0 }
   }
 
   /// Orders two texts of this pool by their bytes.

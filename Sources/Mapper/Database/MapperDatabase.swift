@@ -201,6 +201,7 @@ public final class MapperDatabase {
   public func takeEvents() -> [AssociationEvent] {
     let events = registry.events
     registry.events = []
+    registry.told = []
     return events
   }
 

@@ -120,6 +120,7 @@ let tests: [Target] = [
   .testTarget(
     name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
     exclude: ["C"]),
+  .testTarget(name: "DaemonTests", dependencies: ["TestSupport", "shmapperd"], path: "Tests/Daemon"),
   .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 

@@ -29,14 +29,16 @@ let link: [LinkerSetting] =
   ] : []
 
 /// The few C functions: each in a section of its own, so that a product holds only those that it calls.
-let c: [CSetting] = embedded ? [.unsafeFlags(["-Os", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"])] : []
+let c: [CSetting] =
+  embedded ? [.unsafeFlags(["-Os", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"])] : []
 
 /// Settings of a shared library: its soname, and a version script that hides all but its C functions.
 func library(_ soname: String, _ script: String) -> [LinkerSetting] {
   guard embedded else { return link }
   return link + [
     .unsafeFlags([
-      "-Xlinker", "--icf=safe", "-Xlinker", "-soname=\(soname)", "-Xlinker", "--version-script=\(root)/packaging/symbols/\(script)",
+      "-Xlinker", "--icf=safe", "-Xlinker", "-soname=\(soname)", "-Xlinker",
+      "--version-script=\(root)/packaging/symbols/\(script)",
     ])
   ]
 }

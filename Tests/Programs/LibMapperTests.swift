@@ -19,7 +19,8 @@ private final class SixProgram: @unchecked Sendable {
     let sources = Products.package + "/Tests/Programs/C/six.c"
     let run = try Run(
       [
-        "cc", "-Wall", "-Wextra", "-Werror", "-I", Products.package + "/Sources/Compat/LibMapper/CMapper", sources, "-o",
+        "cc", "-Wall", "-Wextra", "-Werror", "-I", Products.package + "/Sources/Compat/LibMapper/CMapper", sources,
+        "-o",
         folder.file("six"), "-L", folder.path, "-lmapper", "-lsystemd", "-Wl,-rpath," + folder.path,
       ], within: 60)
     guard run.end == .exit(0) else { throw BusError("six.c does not build: \(run.error)") }
@@ -47,7 +48,8 @@ struct LibMapperTests {
     #expect(!dynamic.contains("libswift") && !dynamic.contains("libxml2"))
   }
 
-  @Test("mapper_get_object: a sealed reply with all services, read as any message", arguments: PoolAccess.allCases, [1, 3])
+  @Test(
+    "mapper_get_object: a sealed reply with all services, read as any message", arguments: PoolAccess.allCases, [1, 3])
   func getObject(_ access: PoolAccess, _ rounds: Int) throws {
     let world = try World()
     try world.startReadyMapper()

@@ -163,7 +163,8 @@ struct MapperTests {
     #expect(services.count == 2)
   }
 
-  @Test("get-service of an unknown path, or without a mapper, is said on standard error, with 1", arguments: [true, false])
+  @Test(
+    "get-service of an unknown path, or without a mapper, is said on standard error, with 1", arguments: [true, false])
   func getServiceFails(_ hasMapper: Bool) throws {
     let world = try World()
     if hasMapper { try world.startReadyMapper() }
@@ -206,7 +207,8 @@ struct MapperTests {
     #expect(run.error == "")
   }
 
-  @Test("no bus: one line, with 1", arguments: [["wait", "/a"], ["get-service", "/a"], ["subtree-remove", "/a:b.c"]])
+  @Test(
+    "no bus: one line, with 1", arguments: [["wait", "/a"], ["get-service", "/a"], ["subtree-remove", "/a:b.c"]])
   func noBus(_ arguments: [String]) throws {
     let run = try Run([mapper] + arguments, environment: ["DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"])
     #expect(run.end == .exit(1))

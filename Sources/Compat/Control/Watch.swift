@@ -88,7 +88,8 @@ extension Session {
 
   private func show(_ fact: Fact, _ interfaces: [InterfaceName], isNew: Bool) {
     guard options.json == .off else {
-      var json = JSON(screen, .short)  // one line for each, whatever was asked for: whoever reads takes them line by line
+      // One line for each, whatever was asked for: whoever reads takes them line by line.
+      var json = JSON(screen, .short)
       json.beginObject()
       json.key("event")
       json.string(isNew ? "added" : "removed")

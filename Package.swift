@@ -118,7 +118,7 @@ let tests: [Target] = [
     swiftSettings: swift),
   .testTarget(
     name: "ShMapTests", dependencies: ["ShMap", "ShMapWorld", "TestSupport", "shmap-worker"], path: "Tests/ShMap",
-    exclude: ["Programs"], swiftSettings: swift),
+    exclude: ["Programs", "Refusals", "Example"], swiftSettings: swift),
   .testTarget(
     name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
     exclude: ["C"]),

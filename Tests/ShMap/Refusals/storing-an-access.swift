@@ -1,0 +1,4 @@
+// refused: lifetime
+import ShMap
+
+final class Keeper { var access: Access? }

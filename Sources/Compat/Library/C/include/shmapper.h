@@ -21,7 +21,7 @@
  * detach there; lookups of that thread which need D-Bus are made on that bus, those of other threads on a connection of the
  * client's own. An answer (struct shmapper_answer) is for one thread at a time. After fork(2) the child attaches anew.
  *
- * Link with libshmapper (pkg-config shmapper). */
+ * Link with libshmapper (pkg-config libshmapper). */
 #pragma once
 
 #include <stddef.h>

@@ -67,7 +67,7 @@ let installed: [Target] = [
     name: "MapperClient", dependencies: ["Database", "ShMap", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/Client", swiftSettings: swift),
   .target(
-    name: "Waiting", dependencies: ["MapperClient", "Database", "ShMap", "CLibSystemd", "CSystem"],
+    name: "Waiting", dependencies: ["MapperClient", "BusReplies", "Database", "ShMap", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/Waiting", swiftSettings: swift),
   .systemLibrary(name: "CMapper", path: "Sources/Compat/LibMapper/CMapper"),
   .target(

@@ -75,3 +75,7 @@ int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument) {
   pthread_attr_destroy(&attributes);
   return -error;
 }
+
+static pthread_mutex_t lists = PTHREAD_MUTEX_INITIALIZER;
+void shm_list_lock(void) { pthread_mutex_lock(&lists); }
+void shm_list_unlock(void) { pthread_mutex_unlock(&lists); }

@@ -68,6 +68,10 @@ int shm_futex_wait_either(const void *shared, uint32_t shared_value, const void 
 /* Starts a thread with a small stack and all signals blocked, so that it takes none from the program. 0 or -errno. */
 int shm_thread_start(pthread_t *thread, void *(*body)(void *), void *argument);
 
+/* One lock for the short lists that a library keeps for its whole process. */
+void shm_list_lock(void);
+void shm_list_unlock(void);
+
 static inline int shm_errno(void) { return errno; }
 static inline void shm_set_errno(int code) { errno = code; }
 static inline int shm_open_file(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }

@@ -1,7 +1,6 @@
 // For whoever goes to D-Bus by itself when the pool cannot answer: the preload library, whose caller's own call is already
 // written.
 
-import ShMap
 import CSystem
 import Database
 import ShMap
@@ -49,5 +48,17 @@ extension Client {
     }
     guard let name = try? read?.get(), !name.bytes.isEmpty else { return nil }
     return name
+  }
+
+  /// Whether a unique name owns a service that the mapper knows; nil when there is no pool that says.
+  public func isOwner(_ unique: ByteString) -> Bool? {
+    guard let pool = currentPool() else { return nil }
+    for _ in 0..<50 {
+      let read = try? pool.reader.withSnapshot { snapshot throws(PoolError) in
+        try Lookup(snapshot).isOwner(unique.bytes.span)
+      }
+      if let owns = try? read?.get() { return owns }
+    }
+    return nil
   }
 }

@@ -81,7 +81,7 @@ private func printService(of path: ByteString) -> Int32 {
   var reply: OpaquePointer?
   defer { unsafe sd_bus_message_unref(reply) }
   var service: UnsafeMutablePointer<CChar>?
-  result = unsafe path.withCString { unsafe ObjectReply.get(bus, $0, &reply) }
+  result = unsafe ObjectReply.get(bus, ObjectPath(path.bytes), &reply)
   if result >= 0, let reply = unsafe reply { result = unsafe ObjectReply.firstService(reply, &service) }
   guard result >= 0, let service = unsafe service else {
     Output.complain(ByteString("no service for "), path, ByteString(": "), Output.reason(-result))

@@ -8,16 +8,19 @@ import Waiting
 enum Waiter {
   private static let attempts = 20
 
-  /// Waits to the end; returns the exit status. What times out or finds no mapper on the bus is begun anew after a second, at
-  /// most 20 times.
+  /// Waits to the end; returns the exit status. A wait for objects that times out or finds no mapper on the bus is begun anew
+  /// after a second, at most 20 times.
   static func run(_ goal: Wait.Goal) -> Int32 {
+    var attempts = 0
+    if case .known = goal { attempts = Waiter.attempts }
     var repeated = 0
     while true {
       let result = wait(goal)
       if result >= 0 { return 0 }
       let mayPass = result == -ETIMEDOUT || result == -EHOSTUNREACH
       guard mayPass, repeated < attempts else {
-        Output.complain(mayPass ? ByteString("giving up: ") : ByteString("cannot wait: "), Output.reason(-result))
+        Output.complain(
+          mayPass && repeated > 0 ? ByteString("giving up: ") : ByteString("cannot wait: "), Output.reason(-result))
         return 1
       }
       if repeated == 0 { Output.complain(Output.reason(-result), ByteString("; trying again every second")) }

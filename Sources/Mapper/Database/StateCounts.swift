@@ -27,4 +27,15 @@ extension Lookup {
     }
     return count
   }
+
+  /// Whether a unique name owns a service. Takes time in proportion to the number of services.
+  public func isOwner(_ unique: Span<UInt8>) throws(PoolError) -> Bool {
+    var at = try view.lowerBound(ByBytes.self, roots.services, Probe(Span<UInt8>()))
+    while try view.key(at) != nil {
+      let owner = try view.word(try view.value(at) &+ 4)
+      if owner != 0, compareBytes(try view.text(owner).bytes, unique) == 0 { return true }
+      try view.advance(&at)
+    }
+    return false
+  }
 }

@@ -71,7 +71,7 @@ public func mapper_get_object(
   _ bus: OpaquePointer!, _ path: UnsafePointer<CChar>!, _ reply: UnsafeMutablePointer<OpaquePointer?>!
 ) -> Int32 {
   guard let bus = unsafe bus, let path = unsafe path, let reply = unsafe reply else { return -EINVAL }
-  return unsafe ObjectReply.get(bus, path, reply)
+  return unsafe ObjectReply.get(bus, ObjectPath(cString: path), reply)
 }
 
 @c(mapper_get_service) @implementation
@@ -81,7 +81,7 @@ public func mapper_get_service(
 ) -> Int32 {
   guard let bus = unsafe bus, let path = unsafe path, let service = unsafe service else { return -EINVAL }
   var reply: OpaquePointer?
-  let result = unsafe ObjectReply.get(bus, path, &reply)
+  let result = unsafe ObjectReply.get(bus, ObjectPath(cString: path), &reply)
   guard result >= 0, let reply = unsafe reply else { return result }
   defer { unsafe sd_bus_message_unref(reply) }
   return unsafe ObjectReply.firstService(reply, service)

@@ -85,6 +85,7 @@ extension Registry {
   }
 
   /// Adds one side of a definition to `claims`, with its texts counted, unless it has no name or no valid path.
+  @inline(never)
   private mutating func claim(
     _ path: [UInt8], _ name: [UInt8], _ endpoint: UInt32, by service: UInt32, in claims: inout [Claim]
   ) {
@@ -99,6 +100,7 @@ extension Registry {
   }
 
   /// The text of an association's path, used once more; nil when the name is empty or the path is not valid.
+  @inline(never)
   private mutating func useAssociation(_ path: [UInt8], _ name: [UInt8]) -> UInt32? {
     guard !name.isEmpty else { return nil }
     let association = path + [slash] + name
@@ -165,6 +167,7 @@ extension Registry {
   }
 
   /// Records what happened to an association, and indexes or forgets the mapper's own object for it.
+  @inline(never)
   private mutating func tell(_ path: [UInt8], before: Int) {
     let count = endpointCount(path.span)
     if count == 0 {
@@ -185,6 +188,7 @@ extension Registry {
 
   /// The path of an endpoint for an event. An association that gains one endpoint after the other is told with all of them
   /// each time, so those told lately share their bytes: a scan's events would fill the heap otherwise.
+  @inline(never)
   private mutating func toldPath(_ endpoint: UInt32) -> ObjectPath {
     if told.isEmpty { told = [ObjectPath?](repeating: nil, count: 256) }
     let slot = Int(endpoint >> 4) & 255
@@ -196,6 +200,7 @@ extension Registry {
 
   // MARK: Pending
 
+  @inline(never)
   private mutating func addPending(_ definition: AssociationDefinition, on source: UInt32, by service: UInt32) {
     let end = PendingEnd(
       service: service, reverse: useText(definition.reverse.bytes.span),
@@ -215,6 +220,7 @@ extension Registry {
   }
 
   /// Each pending end holds its own texts and one use of its endpoint.
+  @inline(never)
   mutating func drop(_ end: PendingEnd, of endpoint: UInt32) {
     pendingCount -= 1
     dropText(end.reverse)

@@ -17,10 +17,25 @@ int preload_real_call_async(
 int preload_real_get_fd(sd_bus *bus);
 int preload_real_get_events(sd_bus *bus);
 
+int preload_real_add_filter(sd_bus *bus, sd_bus_slot **slot, sd_bus_message_handler_t callback, void *userdata);
+
+/* Whether the program has a libsystemd with all functions that the Swift half calls: systemd.c. */
+bool preload_has_systemd(void);
+/* libsystemd's own function, of this version or of any; NULL when there is none. */
+void *preload_find(const char *name, const char *version);
+/* The bus whose sd_bus_process this thread is in; NULL: none. */
+sd_bus *preload_in_process(void);
+
 /* The Swift half. */
 int32_t preload_call(sd_bus *bus, sd_bus_message *m, uint64_t usec, sd_bus_error *error, sd_bus_message **reply);
 int32_t preload_call_async(
     sd_bus *bus, bool with_slot, sd_bus_message *m, sd_bus_message_handler_t callback, void *userdata, uint64_t usec);
+/* A reply of somebody else than the mapper was received. */
+void preload_heard(void);
+/* Somebody else than the mapper is called, and the reply comes later. */
+void preload_calls_other(void);
+/* A filter was added to the bus. */
+void preload_filter_added(sd_bus *bus);
 /* The bus sends something that the mapper follows. */
 void preload_sent(sd_bus *bus);
 /* The bus has processed one message or more; something was heard. */
@@ -38,7 +53,8 @@ void preload_lock(void);
 void preload_unlock(void);
 
 /* Lets `set`, an epoll descriptor, be readable when `descriptor` has one of these poll(2) events. 0 or -errno. */
-int preload_watch(int set, int descriptor, int events, bool is_new);
+int preload_watch(int set, int descriptor, int events);
+void preload_forget(int set, int descriptor);
 int preload_new_set(void);
 int preload_new_event(void);
 

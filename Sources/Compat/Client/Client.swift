@@ -86,7 +86,7 @@ import ShMap
   /// What was routed to the mapper before this moment is published: the mapper has answered a call that was made then.
   private var answered: UInt64 = 0
   /// How often the caller said that it has sent something, and how much of that the mapper has seen for certain.
-  private var sent: UInt64 = 0
+  var sent: UInt64 = 0
   private var sentAndSeen: UInt64 = 0
 
   /// Attaches to the pool, or will when there is one: never fails.

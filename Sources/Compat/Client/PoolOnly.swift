@@ -35,9 +35,20 @@ extension Client {
     return isFound ? .found(packer.answer) : .notFound
   }
 
-  /// The mapper has answered a call that was made at `start` (microseconds of CLOCK_MONOTONIC) by other means.
-  public func noteAnswered(callMadeAt start: UInt64) {
-    noteAnswer(since: start, seen: nil, .getObject)
+  /// Another one for each pool that was opened; 0: none yet.
+  public var poolNumber: UInt64 { currentPool()?.number ?? 0 }
+
+  /// How often `noteSent` was called.
+  public var sentSoFar: UInt64 {
+    lock.lock()
+    defer { lock.unlock() }
+    return sent
+  }
+
+  /// The mapper has answered a call by other means: it was made at `start` (microseconds of CLOCK_MONOTONIC), on the connection
+  /// on which the first `sent` things had been sent by then.
+  public func noteAnswered(callMadeAt start: UInt64, after sent: UInt64) {
+    noteAnswer(since: start, seen: sent, .getObject)
   }
 
   /// The mapper's own unique name on the bus; nil when there is no pool, or none that says.

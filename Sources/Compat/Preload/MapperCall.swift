@@ -12,6 +12,8 @@ import MapperClient
   /// nil: no method that can be answered here, or of another signature, object or interface. The mapper's own error is then
   /// the right answer.
   private let kind: Question.Kind?
+  /// GetAll in place of Get.
+  let isWholeInterface: Bool
   private let path: UnsafePointer<CChar>
 
   /// nil when it is no call to the mapper, which a look at the destination tells.
@@ -22,30 +24,31 @@ import MapperClient
     else { return nil }
     unsafe self.message = message
     unsafe self.path = path
-    kind = unsafe MapperCall.kind(message, path)
+    (kind, isWholeInterface) = unsafe MapperCall.kind(message, path)
   }
 
-  var isRight: Bool {
-    let expectsReply = unsafe sd_bus_message_get_expect_reply(message)
-    return kind != nil && expectsReply > 0
-  }
+  var isRight: Bool { kind != nil && expectsReply }
 
-  private static func kind(_ message: OpaquePointer, _ path: UnsafePointer<CChar>) -> Question.Kind? {
+  var expectsReply: Bool { unsafe sd_bus_message_get_expect_reply(message) > 0 }
+
+  private static func kind(_ message: OpaquePointer, _ path: UnsafePointer<CChar>) -> (Question.Kind?, Bool) {
     guard let interface = unsafe sd_bus_message_get_interface(message),
       let member = unsafe sd_bus_message_get_member(message),
       let signature = unsafe sd_bus_message_get_signature(message, 1)
-    else { return nil }
+    else { return (nil, false) }
     if unsafe strcmp(interface, "org.freedesktop.DBus.Properties") == 0 {
-      return unsafe strcmp(member, "Get") == 0 && strcmp(signature, "ss") == 0 ? .endpoints : nil
+      if unsafe strcmp(member, "Get") == 0 && strcmp(signature, "ss") == 0 { return (.endpoints, false) }
+      if unsafe strcmp(member, "GetAll") == 0 && strcmp(signature, "s") == 0 { return (.endpoints, true) }
+      return (nil, false)
     }
     guard unsafe strcmp(interface, "xyz.openbmc_project.ObjectMapper") == 0,
       unsafe strcmp(path, "/xyz/openbmc_project/object_mapper") == 0
-    else { return nil }
+    else { return (nil, false) }
     for method in methods
     where unsafe strcmp(member, method.name.cString) == 0 && strcmp(signature, method.signature.cString) == 0 {
-      return method.kind
+      return (method.kind, false)
     }
-    return nil
+    return (nil, false)
   }
 
   private static let methods: [(name: StaticString, signature: StaticString, kind: Question.Kind)] = [
@@ -60,12 +63,18 @@ import MapperClient
   // MARK: Sealing
 
   /// Cookies from the top: sd-bus counts its own from 1.
-  private static let cookies = CookieCounter()
+  static let cookies = CookieCounter()
 
-  /// Makes the message readable. False when it cannot be.
+  /// Makes the message readable. False when it cannot be, or when the caller has sealed it with a cookie of its own.
   func seal() -> Bool {
-    let isSealed = unsafe sd_bus_message_seal(message, MapperCall.cookies.next(), 0) >= 0
+    let isSealed = unsafe isSealedHere || sd_bus_message_seal(message, MapperCall.cookies.next(), 0) >= 0
     return isSealed ? rewind() : false
+  }
+
+  /// The message has been through here before, and its cookie would confuse sd-bus.
+  var isSealedHere: Bool {
+    var cookie: UInt64 = 0
+    return unsafe sd_bus_message_get_cookie(message, &cookie) >= 0 && MapperCall.cookies.mayBe(cookie)
   }
 
   /// Back to the first argument.
@@ -91,7 +100,7 @@ import MapperClient
 
   // MARK: Asking
 
-  /// What the reply's array holds.
+  /// What stands in the reply's array.
   var contents: StaticString {
     switch kind {
     case .getObject: "{sas}"
@@ -111,8 +120,7 @@ import MapperClient
     switch kind {
     case nil: return .unavailable
     case .endpoints:
-      let (interface, property) = (string("s"), string("s"))
-      guard interface.is("xyz.openbmc_project.Association"), property.is("endpoints") else {
+      guard string("s").is("xyz.openbmc_project.Association"), isWholeInterface || string("s").is("endpoints") else {
         return .unavailable
       }
       // An object that is not there has an error of sd-bus's own, which is the mapper's to give.
@@ -199,10 +207,10 @@ extension StaticString {
 }
 
 /// Numbers for calls that never reach the bus, shared by all threads.
-@safe private struct CookieCounter: @unchecked Sendable {
+@safe struct CookieCounter: @unchecked Sendable {
   private let word: UnsafeMutablePointer<UInt32>
 
-  init() {
+  fileprivate init() {
     unsafe word = .allocate(capacity: 1)
     unsafe word.initialize(to: 0)
   }
@@ -211,4 +219,6 @@ extension StaticString {
     let number = unsafe shm_add32(word, 1) % 0x4000_0000
     return UInt64(UInt32.max - number)
   }
+
+  func mayBe(_ cookie: UInt64) -> Bool { cookie > 0xc000_0000 && cookie <= 0xffff_ffff }
 }

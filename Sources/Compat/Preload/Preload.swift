@@ -18,15 +18,17 @@ import Database
 import MapperClient
 
 enum Setting {
-  /// What the environment says, read once. A privileged process ignores it.
+  /// What the environment says, read once; nil: off, as it also is with a libsystemd that lacks something. A privileged process
+  /// ignores the environment.
   static let mode: Client.Mode? = {
+    guard preload_has_systemd() else { return nil }
     guard let value = unsafe shm_secure_getenv("SHMAPPER_PRELOAD") else { return .exact }
     let word = unsafe ByteString(cString: value)
     if word == "off" { return nil }
     return word == "fast" ? .fast : .exact
   }()
 
-  static var isOn: Bool { mode != nil && !preload_is_forked() }
+  static var isOn: Bool { !preload_is_forked() && mode != nil }
 }
 
 /// A glance at the destination, for calls that are not written yet.
@@ -36,63 +38,122 @@ public func preload_is_mapper(_ destination: UnsafePointer<CChar>?) -> Bool {
   return unsafe strcmp(destination, "xyz.openbmc_project.ObjectMapper") == 0
 }
 
-// MARK: Calls
+/// The connection that a call is made on: one of the small numbers that stand for default connections, or none, mean that of the
+/// message.
+func connection(_ bus: OpaquePointer?, _ message: OpaquePointer) -> OpaquePointer? {
+  if let bus = unsafe bus, unsafe isConnection(bus) { return unsafe bus }
+  return unsafe sd_bus_message_get_bus(message)
+}
+
+/// What is known of the bus, when a call on it could be answered here at all.
+func state(of bus: OpaquePointer, for call: borrowing MapperCall) -> BusState? {
+  guard call.isRight else {
+    Statistics.count(.wrongCall)
+    return nil
+  }
+  guard unsafe sd_bus_is_ready(bus) > 0 else {
+    Statistics.count(.notReady)
+    return nil
+  }
+  guard let state = unsafe BusStates.state(of: bus), let client = state.readyClient() else {
+    Statistics.count(.noPool)
+    return nil
+  }
+  unsafe BusStates.hearOther(than: bus)
+  state.hearCurrentMessage()
+  // Also looks for a pool when there is none, or a better one.
+  let mayAsk = client.mayAskPool
+  guard let isAlive = client.isDaemonAlive else {
+    Statistics.count(.noPool)
+    return nil
+  }
+  // Nobody stands behind the pool: the bus may start a mapper.
+  guard mayAsk, isAlive else {
+    Statistics.count(.behind)
+    return nil
+  }
+  state.learnMapperName()
+  return state
+}
+
+// MARK: Synchronous calls
 
 @c(preload_call)
 public func preload_call(
   _ bus: OpaquePointer?, _ message: OpaquePointer?, _ timeout: UInt64, _ error: UnsafeMutablePointer<sd_bus_error>?,
   _ reply: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-  guard let message = unsafe message, let bus = unsafe bus ?? sd_bus_message_get_bus(message), Setting.isOn else {
+  guard let message = unsafe message, Setting.isOn, let bus = unsafe connection(bus, message) else {
     return PRELOAD_PASS
   }
   guard let call = unsafe MapperCall(message) else {
     // Its reply may tell of something new: whatever is asked next must not be older.
-    guard let client = unsafe BusStates.known(bus)?.client else { return PRELOAD_PASS }
     let result = unsafe preload_real_call(bus, message, timeout, error, reply)
-    client.note()
+    BusStates.noteHeard()
     return result
   }
-  guard let state = unsafe state(of: bus, for: call), let client = state.client else { return PRELOAD_PASS }
-  state.hearCurrentMessage()
-  guard client.mayAskPool else { return unsafe ask(call, bus, timeout, error, reply, state, client) }
-  guard call.seal() else { return PRELOAD_PASS }
+  guard unsafe sd_bus_error_is_set(error) <= 0, let state = unsafe state(of: bus, for: call), let client = state.client,
+    unsafe hasSentAll(bus), call.seal()
+  else { return unsafe pass(call, bus, timeout, error, reply) }
   let builder = ReplyBuilder(to: call, from: state)
   switch call.ask(client) {
   case .unavailable:
-    guard let copy = unsafe call.unsealedCopy(bus) else { return -ENOMEM }
-    defer { unsafe sd_bus_message_unref(copy) }
-    return unsafe ask(call, copy: copy, bus, timeout, error, reply, state, client)
+    Statistics.count(.behind)
+    return unsafe pass(call, bus, timeout, error, reply)
   case .notFound: return unsafe deliver(builder.notFound(), error, reply)
   case .found(let answer): return unsafe deliver(builder.reply(with: answer), error, reply)
   }
 }
 
+/// Whether nothing waits to be written to the socket: a call over D-Bus would take it along.
+private func hasSentAll(_ bus: OpaquePointer) -> Bool {
+  var count: UInt64 = 0
+  guard unsafe sd_bus_get_n_queued_write(bus, &count) >= 0, count == 0 else {
+    Statistics.count(.behind)
+    return false
+  }
+  return true
+}
+
 /// Makes the call over D-Bus and learns from its success; from its failure, when the mapper is dead, that its last state is
 /// all there is.
-private func ask(
-  _ call: borrowing MapperCall, copy: OpaquePointer? = nil, _ bus: OpaquePointer, _ timeout: UInt64,
-  _ error: UnsafeMutablePointer<sd_bus_error>?, _ reply: UnsafeMutablePointer<OpaquePointer?>?, _ state: BusState,
-  _ client: Client
+private func pass(
+  _ call: borrowing MapperCall, _ bus: OpaquePointer, _ timeout: UInt64, _ error: UnsafeMutablePointer<sd_bus_error>?,
+  _ reply: UnsafeMutablePointer<OpaquePointer?>?
 ) -> Int32 {
-  Statistics.count(.behind)
+  var copy: OpaquePointer?
+  if call.isSealedHere {
+    unsafe copy = unsafe call.unsealedCopy(bus)
+    guard unsafe copy != nil else { return -ENOMEM }
+  }
+  defer { unsafe _ = sd_bus_message_unref(copy) }
+  let state = unsafe BusStates.known(bus)
   let start = shm_now_us()
+  let sent = state?.client?.sentSoFar ?? 0
   let result = unsafe preload_real_call(bus, copy ?? call.message, timeout, error, reply)
-  let isAnswered = result >= 0 || result == -EIO
-  if isAnswered {
-    client.noteAnswered(callMadeAt: start)
+  guard let state, let client = state.client else { return result }
+  if result >= 0 || result == -EIO {
+    client.noteAnswered(callMadeAt: start, after: sent)
     return result
   }
-  guard client.isDaemonAlive == false, call.rewind() else { return result }
+  guard isSilence(result), call.isRight, client.isDaemonAlive == false, call.rewind() else { return result }
   let builder = ReplyBuilder(to: call, from: state)
+  let last: OpaquePointer?
   switch call.askLastState(client) {
   case .unavailable: return result
-  case .notFound:
-    unsafe sd_bus_error_free(error)
-    return unsafe deliver(builder.notFound(), error, reply)
-  case .found(let answer):
-    unsafe sd_bus_error_free(error)
-    return unsafe deliver(builder.reply(with: answer), error, reply)
+  case .notFound: unsafe last = builder.notFound()
+  case .found(let answer): unsafe last = builder.reply(with: answer)
+  }
+  unsafe sd_bus_error_free(error)
+  return unsafe deliver(last, error, reply)
+}
+
+/// Whether a call has failed since nobody answered.
+private func isSilence(_ result: Int32) -> Bool {
+  switch -result {
+  // ServiceUnknown, NameHasNoOwner, NoReply and time-outs.
+  case EHOSTUNREACH, ENXIO, ETIMEDOUT: return true
+  default: return false
   }
 }
 
@@ -106,66 +167,9 @@ private func deliver(
   if let failure = unsafe sd_bus_message_get_error(message), unsafe sd_bus_message_is_method_error(message, nil) > 0 {
     let result = unsafe sd_bus_error_get_errno(failure)
     unsafe _ = sd_bus_error_copy(error, failure)
-    unsafe sd_bus_message_unref(message)
+    unsafe _ = sd_bus_message_unref(message)
     return -result
   }
-  if let reply = unsafe reply { unsafe reply.pointee = message } else { unsafe sd_bus_message_unref(message) }
+  if let reply = unsafe reply { unsafe reply.pointee = message } else { unsafe _ = sd_bus_message_unref(message) }
   return 1
-}
-
-@c(preload_call_async)
-public func preload_call_async(
-  _ bus: OpaquePointer?, _ hasSlot: Bool, _ message: OpaquePointer?, _ callback: sd_bus_message_handler_t?,
-  _ userdata: UnsafeMutableRawPointer?, _ timeout: UInt64
-) -> Int32 {
-  guard let message = unsafe message, let bus = unsafe bus ?? sd_bus_message_get_bus(message), Setting.isOn,
-    let call = unsafe MapperCall(message)
-  else { return PRELOAD_PASS }
-  // Whoever holds the slot of a call can cancel it, and expects sd-bus to know of it.
-  guard !hasSlot, let callback = unsafe callback else {
-    Statistics.count(.slot)
-    return PRELOAD_PASS
-  }
-  guard let state = unsafe state(of: bus, for: call), let client = state.client else { return PRELOAD_PASS }
-  state.hearCurrentMessage()
-  guard client.mayAskPool else {
-    Statistics.count(.behind)
-    return PRELOAD_PASS
-  }
-  guard call.seal() else { return PRELOAD_PASS }
-  let builder = ReplyBuilder(to: call, from: state)
-  let reply: OpaquePointer?
-  switch call.ask(client) {
-  case .unavailable:
-    Statistics.count(.behind)
-    guard let copy = unsafe call.unsealedCopy(bus) else { return -ENOMEM }
-    defer { unsafe sd_bus_message_unref(copy) }
-    return unsafe preload_real_call_async(bus, nil, copy, callback, userdata, timeout)
-  case .notFound: unsafe reply = builder.notFound()
-  case .found(let answer): unsafe reply = builder.reply(with: answer)
-  }
-  guard let reply = unsafe reply else { return -ENOMEM }
-  defer { unsafe _ = sd_bus_message_unref(reply) }
-  let result = unsafe state.enqueue(reply, callback, userdata)
-  if result >= 0 { Statistics.count(.asynchronous) }
-  return result
-}
-
-/// What is known of the bus, when a call on it could be answered here at all.
-private func state(of bus: OpaquePointer, for call: borrowing MapperCall) -> BusState? {
-  guard call.isRight else {
-    Statistics.count(.wrongCall)
-    return nil
-  }
-  guard unsafe sd_bus_is_ready(bus) > 0 else {
-    Statistics.count(.notReady)
-    return nil
-  }
-  guard let state = unsafe BusStates.state(of: bus), let client = state.readyClient(), client.isDaemonAlive != nil
-  else {
-    Statistics.count(.noPool)
-    return nil
-  }
-  state.learnMapperName()
-  return state
 }

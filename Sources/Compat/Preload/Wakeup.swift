@@ -3,7 +3,8 @@
 // readable when either is, for level- and edge-triggered watchers alike.
 //
 // The set cannot be writable. Who asks for the events to wait for is told only POLLIN; the set itself watches the socket for
-// POLLOUT when sd-bus has something left to write, and becomes readable then.
+// POLLOUT while sd-bus has something left to write, and becomes readable then. Who never asks (boost.asio) is never woken for
+// that, as before.
 
 import CPreload
 import CSystem
@@ -11,6 +12,7 @@ import CSystem
 struct Wakeup: ~Copyable {
   private var set: Int32 = -1
   private var event: Int32 = -1
+  private var socket: Int32 = -1
   private var watched: Int32 = 0
 
   deinit {
@@ -18,32 +20,43 @@ struct Wakeup: ~Copyable {
     if event >= 0 { _ = close(event) }
   }
 
-  /// The descriptor to wait on instead of `real`; `real` itself when there is none to be had.
-  mutating func descriptor(for real: Int32, events: Int32) -> Int32 {
-    if set < 0 { open(real, events) }
-    return set >= 0 ? set : real
+  /// The set is readable when the socket can be written to.
+  var isWriting: Bool { watched & POLLOUT != 0 }
+
+  /// The descriptor to wait on instead of `real`; `real` itself when there is none to be had. `isPending`: a reply waits.
+  mutating func descriptor(for real: Int32, isPending: Bool) -> Int32 {
+    if set < 0 {
+      open()
+      if isPending { wake() }
+    }
+    return set >= 0 && watch(real, watched | POLLIN) ? set : real
   }
 
-  private mutating func open(_ real: Int32, _ events: Int32) {
+  private mutating func open() {
     let (set, event) = (preload_new_set(), preload_new_event())
-    let wanted = max(events, 0) | POLLIN
-    guard set >= 0, event >= 0, preload_watch(set, real, wanted, true) == 0,
-      preload_watch(set, event, POLLIN, true) == 0
-    else {
+    guard set >= 0, event >= 0, preload_watch(set, event, POLLIN) == 0 else {
       if set >= 0 { _ = close(set) }
       if event >= 0 { _ = close(event) }
       return
     }
     self.set = set
     self.event = event
-    watched = wanted
+  }
+
+  /// The socket may have become another, also under the same number, while the connection was being established.
+  private mutating func watch(_ socket: Int32, _ events: Int32) -> Bool {
+    if self.socket >= 0, self.socket != socket { preload_forget(set, self.socket) }
+    guard preload_watch(set, socket, events) == 0 else { return false }
+    self.socket = socket
+    watched = events
+    return true
   }
 
   /// What to wait for on the descriptor, when sd-bus wants `real` on its socket.
   mutating func events(_ real: Int32, socket: Int32) -> Int32 {
-    guard set >= 0 else { return real }
+    guard set >= 0, real >= 0, socket >= 0 else { return real }
     let wanted = real | POLLIN
-    if wanted != watched, preload_watch(set, socket, wanted, false) == 0 { watched = wanted }
+    if wanted != watched || socket != self.socket { _ = watch(socket, wanted) }
     return POLLIN
   }
 

@@ -8,6 +8,8 @@ SHELL := /bin/bash
 SWIFT ?= swift
 BUILD_PACKAGES := pkg-config libsystemd-dev libxml2-dev
 BUS_PACKAGES := dbus
+# Compiled by the tests, as examples of programs that are there already: boost.asio is one of their loops.
+PROGRAM_PACKAGES := gcc g++ libboost-dev
 TEST_PACKAGES := sparse gcc g++
 
 EMBEDDED_PATH := $(CURDIR)/.build-embedded
@@ -20,7 +22,7 @@ export SHMAPPERD := $(EMBEDDED_BIN)/shmapperd
 export SHMAPPER_BIN := $(EMBEDDED_BIN)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo bench sanitize format lint clean need-swift need-build need-bus
+.PHONY: help build test demo bench soak sanitize format lint clean need-swift need-build need-bus need-programs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,7 +30,7 @@ help: ## list the targets
 build: need-build ## everything that is installed, as Embedded Swift
 	$(EMBEDDED_BUILD)
 
-test: build need-bus ## unit and conformance tests, against the Embedded build
+test: build need-bus need-programs ## unit and conformance tests, against the Embedded build
 	@scripts/need $(TEST_PACKAGES)
 	$(SWIFT) test --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
@@ -41,6 +43,9 @@ bench: build need-bus ## measure; TREES="small stress" ROUNDS=5 MAPPER="other ma
 	@$(SWIFT) build -c release --product fleet
 	@$(SWIFT) build -c release --product bench
 	@.build/release/bench
+
+soak: build need-bus ## unmodified programs under the preload library for long: SOAK="seconds programs seconds-between-kills"
+	@scripts/soak $(SOAK)
 
 sanitize: build need-bus ## the unit tests under AddressSanitizer and ThreadSanitizer
 	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan --filter UnitTests
@@ -63,6 +68,9 @@ need-build: need-swift
 
 need-bus:
 	@scripts/need $(BUS_PACKAGES)
+
+need-programs:
+	@scripts/need $(PROGRAM_PACKAGES)
 
 # dist, install and cross.
 -include packaging/packaging.mk

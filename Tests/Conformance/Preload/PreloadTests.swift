@@ -137,4 +137,15 @@ struct PreloadTests {
     #expect(run.output == "0 misses\n", "\(run.output)")
     #expect(run.statistics.inProcess > 0, "\(run.statistics.counts)")
   }
+
+  @Test("many programs, objects that come and go, a daemon that is killed: no crash, no wrong answer, no growth")
+  func soak() throws {
+    let run = try Run(
+      ["\(Products.package)/scripts/soak", "7", "4", "2"],
+      environment: [
+        "SHMAPPERD": try Products.daemon().joined(separator: " "),
+        "SHMAPPER_BIN": (try Preload.library() as NSString).deletingLastPathComponent,
+      ], within: 60)
+    #expect(run.end == .exit(0), "\(run.output)\(run.error)")
+  }
 }

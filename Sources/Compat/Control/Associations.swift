@@ -14,16 +14,23 @@ struct AssociationEntry {
   }
 }
 
+extension Client {
+  /// Where an association object leads, in its order.
+  func endpoints(_ association: ObjectPath) throws(LookupError) -> [ObjectPath] {
+    try answer(Query(kind: .endpoints, association: ByteString(association.bytes))).paths
+  }
+}
+
 extension Session {
   /// The association objects below a path, each with its endpoints.
   func associations(below root: ObjectPath, depth: Int32) throws(CommandError) -> [AssociationEntry] {
-    let paths = try ask { client throws(LookupError) in
-      try client.getSubTreePaths(root, depth: depth, interfaces: ["xyz.openbmc_project.Association"])
-    }
+    let paths = try ask(
+      Query(kind: .getSubTreePaths, path: root, depth: depth, interfaces: ["xyz.openbmc_project.Association"])
+    ).paths
     var all: [AssociationEntry] = []
     for path in paths {
       do throws(LookupError) {
-        all.append(AssociationEntry(path: path, endpoints: try client.endpoints(of: path)))
+        all.append(AssociationEntry(path: path, endpoints: try client.endpoints(path)))
       } catch {
         if error == .resourceNotFound { continue }  // gone since it was listed
         throw .lookup(error)
@@ -56,8 +63,7 @@ extension Session {
   }
 
   func dump() throws(CommandError) {
-    var objects = try ask { client throws(LookupError) in try client.getSubTree("/") }
-    objects.sort { $0.path < $1.path }
+    let objects = try ask(Query(kind: .getSubTree)).objects
     let found = try associations(below: "/", depth: 0)
     guard options.json == .off else {
       var json = JSON(screen, options.json)

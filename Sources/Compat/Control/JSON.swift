@@ -25,8 +25,10 @@ struct JSON {
   mutating func beginArray() { begin("[") }
   mutating func endArray() { end("]") }
 
+  @inline(never)
   mutating func key(_ key: StaticString) { self.key(ByteString(key)) }
 
+  @inline(never)
   mutating func key<Kind>(_ key: Name<Kind>) {
     separate()
     quote(key, .key)
@@ -34,18 +36,22 @@ struct JSON {
     isAfterKey = true
   }
 
+  @inline(never)
   mutating func string<Kind>(_ text: Name<Kind>) {
     separate()
     quote(text, .good)
   }
 
+  @inline(never)
   mutating func string(_ text: StaticString) { string(ByteString(text)) }
 
+  @inline(never)
   mutating func number(_ number: Int) {
     separate()
     screen.add(number)
   }
 
+  @inline(never)
   mutating func bool(_ value: Bool) {
     separate()
     screen.add(value ? "true" : "false")
@@ -54,12 +60,14 @@ struct JSON {
   /// Ends the value, and the line.
   mutating func finish() { screen.newline() }
 
+  @inline(never)
   private mutating func begin(_ bracket: StaticString) {
     separate()
     screen.add(bracket)
     hasElement.append(false)
   }
 
+  @inline(never)
   private mutating func end(_ bracket: StaticString) {
     if hasElement.removeLast() { breakLine() }
     screen.add(bracket)
@@ -83,6 +91,7 @@ struct JSON {
     screen.pad(2 * hasElement.count)
   }
 
+  @inline(never)
   private func quote<Kind>(_ text: Name<Kind>, _ style: Style) {
     var quoted: [UInt8] = [UInt8(ascii: "\"")]
     for byte in text.bytes {

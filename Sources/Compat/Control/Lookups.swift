@@ -3,51 +3,71 @@
 import Database
 import MapperClient
 
-extension Session {
-  func lookUp() throws(CommandError) {
-    let arguments = options.arguments
-    let depth = options.depth
-    switch options.command {
-    case .getObject:
-      show(try ask { client throws(LookupError) in try client.getObject(path(), interfaces: interfaces(from: 1)) })
-    case .getAncestors:
-      show(try ask { client throws(LookupError) in try client.getAncestors(path(), interfaces: interfaces(from: 1)) })
-    case .getSubTree:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getSubTree(path(), depth: depth, interfaces: interfaces(from: 1))
-        })
-    case .getSubTreePaths:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getSubTreePaths(path(), depth: depth, interfaces: interfaces(from: 1))
-        })
-    case .getAssociatedSubTree:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getAssociatedSubTree(path(), path(1), depth: depth, interfaces: interfaces(from: 2))
-        })
+/// A question with its arguments, as long as the program wants to keep it.
+struct Query {
+  var kind: Question.Kind
+  var path: ObjectPath = "/"
+  var association: ByteString = ""
+  var id: ByteString = ""
+  var depth: Int32 = 0
+  var interfaces: [InterfaceName] = []
+  var endpointInterfaces: [InterfaceName] = []
+}
+
+extension Client {
+  /// Asks any question. One function for all: a typed one for each, inlined, would be half of this program.
+  @inline(never)
+  func answer(_ query: Query) throws(LookupError) -> PackedAnswer {
+    try withNames(query.interfaces) { names throws(LookupError) in
+      try withNames(query.endpointInterfaces) { ends throws(LookupError) in
+        try answer(query, names, ends)
+      }
+    }
+  }
+
+  private func answer(
+    _ query: Query, _ names: InterfaceNames, _ ends: InterfaceNames
+  ) throws(LookupError) -> PackedAnswer {
+    let (path, association, id) = (query.path.bytes.span, query.association.bytes.span, query.id.bytes.span)
+    let depth = query.depth
+    switch query.kind {
+    case .getObject: return try answer(.getObject(path, names))
+    case .getAncestors: return try answer(.getAncestors(path, names))
+    case .getSubTree: return try answer(.getSubTree(path, depth: depth, names))
+    case .getSubTreePaths: return try answer(.getSubTreePaths(path, depth: depth, names))
+    case .getAssociatedSubTree: return try answer(.getAssociatedSubTree(association, path, depth: depth, names))
     case .getAssociatedSubTreePaths:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getAssociatedSubTreePaths(path(), path(1), depth: depth, interfaces: interfaces(from: 2))
-        })
-    case .getAssociatedSubTreeByID:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getAssociatedSubTreeByID(
-            arguments[0], path(1), interfaces: options.interfaces, association: arguments[2],
-            endpointInterfaces: options.endpointInterfaces)
-        })
+      return try answer(.getAssociatedSubTreePaths(association, path, depth: depth, names))
+    case .getAssociatedSubTreeByID: return try answer(.getAssociatedSubTreeByID(id, path, names, association, ends))
     case .getAssociatedSubTreePathsByID:
-      show(
-        try ask { client throws(LookupError) in
-          try client.getAssociatedSubTreePathsByID(
-            arguments[0], path(1), interfaces: options.interfaces, association: arguments[2],
-            endpointInterfaces: options.endpointInterfaces)
-        })
-    default:
-      show(try ask { client throws(LookupError) in try client.endpoints(of: path()) })
+      return try answer(.getAssociatedSubTreePathsByID(id, path, names, association, ends))
+    case .endpoints: return try answer(.endpoints(of: association))
+    }
+  }
+}
+
+extension Session {
+  func lookUp(_ kind: Question.Kind) throws(CommandError) {
+    let words = options.arguments
+    var query = Query(kind: kind, depth: options.depth, interfaces: options.interfaces)
+    switch kind {
+    case .getObject, .getAncestors, .getSubTree, .getSubTreePaths:
+      query.path = path(0)
+      query.interfaces += interfaces(from: 1)
+    case .getAssociatedSubTree, .getAssociatedSubTreePaths:
+      query.association = words[0]
+      query.path = path(1)
+      query.interfaces += interfaces(from: 2)
+    case .getAssociatedSubTreeByID, .getAssociatedSubTreePathsByID:
+      (query.id, query.path, query.association) = (words[0], path(1), words[2])
+      query.endpointInterfaces = options.endpointInterfaces
+    case .endpoints: query.association = words[0]
+    }
+    let answer = try ask(query)
+    switch kind {
+    case .getObject: show(answer.services)
+    case .getAncestors, .getSubTree, .getAssociatedSubTree, .getAssociatedSubTreeByID: show(answer.objects)
+    case .getSubTreePaths, .getAssociatedSubTreePaths, .getAssociatedSubTreePathsByID, .endpoints: show(answer.paths)
     }
   }
 

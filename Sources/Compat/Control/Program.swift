@@ -49,9 +49,15 @@ private func run(_ options: Options, _ screen: Screen) -> Status {
   let session = Session(options, screen)
   do throws(CommandError) {
     switch options.command {
-    case .getObject, .getAncestors, .getSubTree, .getSubTreePaths, .getAssociatedSubTree, .getAssociatedSubTreePaths,
-      .getAssociatedSubTreeByID, .getAssociatedSubTreePathsByID, .endpoints:
-      try session.lookUp()
+    case .getObject: try session.lookUp(.getObject)
+    case .getAncestors: try session.lookUp(.getAncestors)
+    case .getSubTree: try session.lookUp(.getSubTree)
+    case .getSubTreePaths: try session.lookUp(.getSubTreePaths)
+    case .getAssociatedSubTree: try session.lookUp(.getAssociatedSubTree)
+    case .getAssociatedSubTreePaths: try session.lookUp(.getAssociatedSubTreePaths)
+    case .getAssociatedSubTreeByID: try session.lookUp(.getAssociatedSubTreeByID)
+    case .getAssociatedSubTreePathsByID: try session.lookUp(.getAssociatedSubTreePathsByID)
+    case .endpoints: try session.lookUp(.endpoints)
     case .associations: try session.showAssociations()
     case .tree: try session.showTree()
     case .watch: return try session.watch()
@@ -111,9 +117,8 @@ struct Session {
     client = Client(options: options.client)
   }
 
-  /// Runs a lookup of the client.
-  func ask<Answer>(_ body: (Client) throws(LookupError) -> Answer) throws(CommandError) -> Answer {
-    do throws(LookupError) { return try body(client) } catch { throw .lookup(error) }
+  func ask(_ query: Query) throws(CommandError) -> PackedAnswer {
+    do throws(LookupError) { return try client.answer(query) } catch { throw .lookup(error) }
   }
 
   /// The path among the arguments, else the root.
@@ -121,8 +126,8 @@ struct Session {
     index < options.arguments.count ? ObjectPath(options.arguments[index].bytes) : "/"
   }
 
-  /// The interface names from an argument on, and those of --interface.
+  /// The interface names from an argument on.
   func interfaces(from index: Int) -> [InterfaceName] {
-    options.arguments.dropFirst(index).map { InterfaceName($0.bytes) } + options.interfaces
+    options.arguments.dropFirst(index).map { InterfaceName($0.bytes) }
   }
 }

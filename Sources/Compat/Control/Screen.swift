@@ -25,6 +25,8 @@ enum Style {
 }
 
 /// A file descriptor with a buffer. One thread only. Everything is written when `flush()` is called.
+///
+/// Nothing is inlined: output is what this program mostly consists of.
 @safe
 final class Screen {
   private let file: Int32
@@ -38,6 +40,7 @@ final class Screen {
     self.isColoured = isColoured
   }
 
+  @inline(never)
   func add(_ text: StaticString, _ style: Style = .plain) {
     begin(style)
     unsafe buffer.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -45,12 +48,14 @@ final class Screen {
   }
 
   /// Adds a text that comes from somewhere else.
+  @inline(never)
   func add<Kind>(_ name: Name<Kind>, _ style: Style = .plain) {
     begin(style)
     for byte in name.bytes { buffer.append(byte >= 32 && byte != 127 ? byte : UInt8(ascii: "?")) }
     end(style)
   }
 
+  @inline(never)
   func add(_ number: Int, _ style: Style = .plain) {
     begin(style)
     buffer.append(contentsOf: digits(of: number))
@@ -63,10 +68,12 @@ final class Screen {
     if buffer.count >= 1 << 16 { flush() }
   }
 
+  @inline(never)
   func pad(_ count: Int) {
     if count > 0 { for _ in 0..<count { buffer.append(UInt8(ascii: " ")) } }
   }
 
+  @inline(never)
   func newline() {
     add(raw: UInt8(ascii: "\n"))
   }

@@ -151,36 +151,23 @@ extension Session {
     json.beginObject()
     json.key("pool")
     json.string(poolPath)
-    json.key("bytes")
-    json.number(facts.bytes)
-    json.key("usedBytes")
-    json.number(facts.heap.usedBytes)
-    json.key("usedBlocks")
-    json.number(facts.heap.usedBlocks)
-    json.key("freeBytes")
-    json.number(facts.heap.freeBytes)
-    json.key("largestFreeBlock")
-    json.number(facts.heap.largestFreeBlock)
-    json.key("isRetired")
-    json.bool(facts.isRetired)
     json.key("bus")
     json.string(ByteString(facts.busID.flatMap(hex)))
+    json.key("isRetired")
+    json.bool(facts.isRetired)
     json.key("mapperIsAlive")
     json.bool(facts.writer != 0)
-    json.key("mapperProcess")
-    json.number(Int(facts.writer))
-    json.key("generation")
-    json.number(Int(facts.generation))
-    json.key("ageMicroseconds")
-    json.number(Int(facts.age))
-    json.key("objects")
-    json.number(facts.counts.objects)
-    json.key("services")
-    json.number(facts.counts.services)
-    json.key("interfaces")
-    json.number(facts.counts.interfaces)
-    json.key("associations")
-    json.number(facts.counts.associations)
+    let numbers: [(StaticString, Int)] = [
+      ("mapperProcess", Int(facts.writer)), ("generation", Int(facts.generation)), ("ageMicroseconds", Int(facts.age)),
+      ("bytes", facts.bytes), ("usedBytes", facts.heap.usedBytes), ("usedBlocks", facts.heap.usedBlocks),
+      ("freeBytes", facts.heap.freeBytes), ("largestFreeBlock", facts.heap.largestFreeBlock),
+      ("objects", facts.counts.objects), ("services", facts.counts.services), ("interfaces", facts.counts.interfaces),
+      ("associations", facts.counts.associations),
+    ]
+    for (key, value) in numbers {
+      json.key(key)
+      json.number(value)
+    }
     json.endObject()
     json.finish()
   }

@@ -1,4 +1,4 @@
-// The objects as a drawn tree, with the services that show each.
+// The objects as a drawn tree, with the services that show something of their own there.
 //
 //     /xyz/openbmc_project
 //     ├─ inventory  xyz.openbmc_project.Inventory.Manager
@@ -12,8 +12,8 @@ import MapperClient
 extension Session {
   func showTree() throws(CommandError) {
     let root = path()
-    let objects = try ask { client throws(LookupError) in try client.getSubTree(root, depth: options.depth) }
-    let top = try? ask { client throws(LookupError) in try client.getObject(root) }
+    let objects = try ask(Query(kind: .getSubTree, path: root, depth: options.depth)).objects
+    let top = try? ask(Query(kind: .getObject, path: root)).services
     var tree = TreeNode(name: ByteString(root.bytes))
     tree.services = top ?? []
     let base = root.bytes == [slash] ? [] : root.bytes.last == slash ? Array(root.bytes.dropLast()) : root.bytes
@@ -108,9 +108,13 @@ private struct TreePainter {
   private func title(_ node: TreeNode) {
     screen.add(node.name, .path)
     if !isLong {
-      for (index, entry) in node.services.enumerated() {
-        screen.add(index == 0 ? "  " : ", ")
+      // Services that only lead to others are left out.
+      var isFirst = true
+      for entry in node.services {
+        guard entry.interfaces.contains(where: { !$0.isStandard }) else { continue }
+        screen.add(isFirst ? "  " : ", ")
         screen.add(entry.service, .service)
+        isFirst = false
       }
     }
     screen.newline()
@@ -124,6 +128,7 @@ private struct TreePainter {
       screen.pad(depth)
     }
     for entry in node.services {
+      guard entry.interfaces.contains(where: { !$0.isStandard }) else { continue }
       begin(0)
       screen.add(entry.service, .service)
       screen.newline()

@@ -109,7 +109,7 @@ private struct Everything {
   init(_ client: Client) throws(CommandError) {
     do throws(LookupError) {
       let blank = ByteString(" ").bytes
-      for object in try client.getSubTree("/") {
+      for object in try client.answer(Query(kind: .getSubTree)).objects {
         for entry in object.services {
           let start = object.path.bytes + blank + entry.service.bytes
           lines.append(ByteString(start))
@@ -117,9 +117,10 @@ private struct Everything {
         }
       }
       // Objects that nobody shows have no services, and are only among the paths.
-      for path in try client.getSubTreePaths("/") { lines.append(ByteString(path.bytes)) }
-      for path in try client.getSubTreePaths("/", interfaces: ["xyz.openbmc_project.Association"]) {
-        for (index, endpoint) in try client.endpoints(of: path).enumerated() {
+      for path in try client.answer(Query(kind: .getSubTreePaths)).paths { lines.append(ByteString(path.bytes)) }
+      let all = Query(kind: .getSubTreePaths, interfaces: ["xyz.openbmc_project.Association"])
+      for path in try client.answer(all).paths {
+        for (index, endpoint) in try client.endpoints(path).enumerated() {
           lines.append(
             ByteString(path.bytes + ByteString(" leads, as ").bytes + digits(of: index) + blank + endpoint.bytes))
         }

@@ -50,7 +50,7 @@ extension Session {
   private func state(below root: ObjectPath) throws(CommandError) -> [Fact] {
     let objects: [ObjectEntry]
     do throws(LookupError) {
-      objects = try client.getSubTree(root)
+      objects = try client.answer(Query(kind: .getSubTree, path: root)).objects
     } catch {
       if error == .resourceNotFound { return [] }
       throw .lookup(error)

@@ -10,7 +10,7 @@ BUILD_PACKAGES := pkg-config libsystemd-dev libxml2-dev
 BUS_PACKAGES := dbus
 # Compiled by the tests, as examples of programs that are there already: boost.asio is one of their loops.
 PROGRAM_PACKAGES := gcc g++ libboost-dev
-TEST_PACKAGES := sparse gcc g++
+TEST_PACKAGES := sparse gcc g++ binutils
 
 EMBEDDED_PATH := $(CURDIR)/.build-embedded
 EMBEDDED_BIN := $(EMBEDDED_PATH)/release

@@ -149,6 +149,14 @@ struct MapperTests {
     #expect(try world.run([mapper, "subtree-remove", argument], within: 3).end == .exit(0))
   }
 
+  @Test("subtree-remove without a mapper does not wait for one: 1")
+  func subtreeNoMapper() throws {
+    let world = try World()
+    let run = try world.run([mapper, "subtree-remove", "/a:b.c"])
+    #expect(run.end == .exit(1))
+    #expect(run.error == "mapper: cannot wait: there is no mapper on the bus\n")
+  }
+
   @Test("get-service prints the first service, with 0")
   func getService() throws {
     let world = try World()

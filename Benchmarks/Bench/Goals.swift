@@ -34,6 +34,15 @@ extension Report {
       add(Goal(tree: treeName, what: line, bound: .atMost(limit), measured: time, unit: " us"))
     }
 
+    if let ours = median(WaitersSection.waitersLine, "shmapper"),
+      let others = median(WaitersSection.waitersLine, "other mapper")
+    {
+      add(
+        Goal(
+          tree: treeName, what: "\(WaitersSection.waitersLine), against the other mapper", bound: .atMost(0.1),
+          measured: ours / others, unit: " times"))
+    }
+
     guard let other else { return }
     for (line, factor) in [(Line.fewAnswers, 10.0), (Line.sensors, 3), (Line.sensorPaths, 3)] {
       ratio("\(other)'s time for \(line.title)", median(line.title, other), median(line.title, ours), .atLeast(factor))

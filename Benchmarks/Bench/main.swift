@@ -5,6 +5,7 @@
 //   ROUNDS  how often each mapper is started on each tree; default 3. Mappers take turns, round by round. With 0, only what
 //           needs no bus is measured, and no page is written
 //   MAPPER  a shell command that starts another mapper
+//   MAPPER_TOOL  a shell command that starts another `mapper`: its `wait` is measured beside ours, with MAPPER if that is given
 // Results go to standard output, to bench-results/bench-DATE.json, and into docs/benchmarks.md.
 
 import BenchSupport
@@ -24,6 +25,11 @@ func run() throws {
     subjects.append(Subject(name: program == "shmapperd" ? "other shmapperd" : program, command: other))
   }
 
+  var tools = [WaitingTool(name: "shmapper", command: Programs.mapperTool, mapper: Programs.shmapperd)]
+  if let other = environment["MAPPER_TOOL"], !other.isEmpty {
+    tools.append(WaitingTool(name: "other mapper", command: other, mapper: subjects.last!.command))
+  }
+
   var report = Report(conditions: Conditions(rounds: rounds))
   let page = Document(path: "docs/benchmarks.md")
   for name in names {
@@ -35,6 +41,15 @@ func run() throws {
         for subject in subjects {
           progress("\(name): round \(round) of \(rounds), \(subject.name)")
           try section.run(subject, into: &report)
+        }
+      }
+    }
+    if name == "stress" {
+      let waiters = WaitersSection(treeName: name, tree: tree, treeFile: try file(ofTree: name))
+      for round in stride(from: 1, through: rounds, by: 1) {
+        for tool in tools {
+          progress("\(name): round \(round) of \(rounds), 101 waiting processes of \(tool.name)")
+          try waiters.run(tool, into: &report)
         }
       }
     }

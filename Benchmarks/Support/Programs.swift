@@ -8,6 +8,11 @@ public enum Programs {
     ProcessInfo.processInfo.environment["SHMAPPERD"] ?? ".build-embedded/release/shmapperd"
   }
 
+  /// `mapper`, beside the daemon.
+  public static var mapperTool: String {
+    (ProcessInfo.processInfo.environment["SHMAPPER_BIN"] ?? ".build-embedded/release") + "/mapper"
+  }
+
   /// The fleet lies beside the program that runs.
   public static var fleet: String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]

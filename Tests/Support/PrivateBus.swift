@@ -18,6 +18,7 @@ public final class PrivateBus {
 
   public let address: String
   private let process: Child
+  public var pid: pid_t { process.pid }
   private let controller: Connection?
 
   /// Starts a bus whose socket lies in `folder`; it ends with this object.

@@ -202,13 +202,13 @@ struct ControlTests {
     #expect(service.names.count == 1)
   }
 
-  @Test("verify says what is wrong in a damaged pool", arguments: 0..<8)
+  @Test("verify says what is wrong in a damaged pool", arguments: 0..<2)
   func damaged(_ part: Int) throws {
     let (world, service) = try startMachine()
     world.stopMapper()
     var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: world.pool)))
-    let start = 20480 + part * 800
-    for index in start..<min(start + 600, bytes.count) { bytes[index] = UInt8(truncatingIfNeeded: index &* 7) }
+    let start = 20480 + part * 3000
+    for index in start..<min(start + 2000, bytes.count) { bytes[index] = UInt8(truncatingIfNeeded: index &* 7) }
     let copy = world.folder.file("damaged")
     try Data(bytes).write(to: URL(fileURLWithPath: copy))
     let run = try world.run([control, "verify", "--pool", copy])

@@ -43,6 +43,7 @@ bench: build need-bus ## measure; TREES="small stress" ROUNDS=5 MAPPER="other ma
 	@$(SWIFT) build -c release --product fleet
 	@$(SWIFT) build -c release --product bench
 	@.build/release/bench
+	@$(MAKE) --no-print-directory bench-shmap
 
 soak: build need-bus ## unmodified programs under the preload library for long: SOAK="seconds programs seconds-between-kills"
 	@scripts/soak $(SOAK)
@@ -76,3 +77,5 @@ need-programs:
 -include packaging/packaging.mk
 # fuzz.
 -include Fuzz/fuzz.mk
+# bench-shmap.
+-include Benchmarks/ShMap/shmap-bench.mk

@@ -148,6 +148,9 @@ let fuzzers: [Target] =
       name: "fuzz-Introspection", dependencies: ["Bus", "FuzzDriver"], path: "Fuzz/Introspection",
       exclude: ["corpus", "dictionary"], swiftSettings: swift),
     .executableTarget(
+      name: "fuzz-ShMap", dependencies: ["ShMap", "CSystem", "FuzzDriver"], path: "Fuzz/ShMap", exclude: ["corpus"],
+      swiftSettings: swift),
+    .executableTarget(
       name: "fuzz-Pool", dependencies: ["Database", "ShMap", "CSystem", "FuzzDriver"], path: "Fuzz/Pool",
       exclude: ["corpus"], swiftSettings: swift),
   ] : []

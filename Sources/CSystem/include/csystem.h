@@ -100,6 +100,7 @@ struct shm_attachment {
   void *base;
   void *attachment;
   void *destroy;
+  uint32_t size; /* how long the pool is, as far as this process knows the file to be so long */
 };
 
 /* An environment variable, or NULL when it is not set or when this process has more rights than its caller. */

@@ -16,10 +16,11 @@ import CSystem
   /// The mapping's address for C: the first word of its `struct shmap`.
   package let shared: UnsafeMutablePointer<shm_attachment>
 
-  init(_ mapping: consuming Mapping, path: [UInt8]) {
+  /// `size`: the pool's length, which was compared with its file's.
+  init(_ mapping: consuming Mapping, path: [UInt8], size: Int) {
     unsafe lockBase = mapping.base
     unsafe shared = UnsafeMutablePointer.allocate(capacity: 1)
-    unsafe shared.initialize(to: shm_attachment(base: mapping.base, attachment: nil, destroy: nil))
+    unsafe shared.initialize(to: shm_attachment(base: mapping.base, attachment: nil, destroy: nil, size: UInt32(size)))
     self.mapping = mapping
     self.path = path
     unsafe shared.pointee.attachment = Unmanaged.passUnretained(self).toOpaque()
@@ -46,11 +47,20 @@ import CSystem
     @inline(__always) get { unsafe ReaderWriterLock.ofPool(lockBase) }
   }
 
+  /// What the pool says about its length. Believed only as far as `known`.
+  private var stated: UInt32 {
+    @inline(__always) get { unsafe shm_load32_acquire(lockBase + Int(Layout.sizeAt)) }
+  }
+
+  /// How long the file was when this process looked. A pool whose stated length was spoilt must not lead beyond it.
+  private var known: UInt32 {
+    @inline(__always) get { unsafe shm_load32(&shared.pointee.size) }
+    @inline(__always) set { unsafe shm_store32(&shared.pointee.size, newValue) }
+  }
+
   /// The pool's bytes as they are mapped now. Valid while the lock is held.
   var memory: Memory {
-    @inline(__always) get {
-      unsafe Memory(base: mapping.base, size: Int(clamping: shm_load32_acquire(mapping.base + Int(Layout.sizeAt))))
-    }
+    @inline(__always) get { unsafe Memory(base: mapping.base, size: Int(min(stated, known))) }
   }
 
   // MARK: The read lock
@@ -58,7 +68,11 @@ import CSystem
   @inline(__always)
   package func enter(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     if unsafe !lock.tryRead(thread) { _ = try unsafe lock.read(thread) }
-    if memory.size > mapping.reserved { try unsafe follow(thread) }
+    guard stated != known else { return }
+    do throws(PoolError) { try unsafe follow(thread) } catch {
+      try unsafe leave(thread)
+      throw error
+    }
   }
 
   @inline(__always)
@@ -71,16 +85,23 @@ import CSystem
 
   func resume(_ depth: UInt32, _ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
     try unsafe lock.readAgain(depth, thread)
-    if memory.size > mapping.reserved { try unsafe follow(thread) }
+    if stated != known { try unsafe follow(thread) }
   }
 
-  /// Another process has made the pool longer than this one's mapping. The caller reads; it reads again afterwards.
+  /// Another process has made the pool longer. Makes sure of it, and moves this process's mapping if that is too short. The
+  /// caller reads; it reads again afterwards.
   @inline(never)
   private func follow(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) {
-    while memory.size > mapping.reserved {
-      let depth = try unsafe beginAlone(thread)
-      let failure = attempt { () throws(PoolError) in try self.cover(self.memory.size) }
-      try unsafe endAlone(depth, thread, failure)
+    while stated > known {
+      let size = stated
+      var status = stat()
+      guard unsafe fstat(mapping.file, &status) == 0, status.st_size >= off_t(size) else { throw .damaged }
+      if Int(size) > mapping.reserved {
+        let depth = try unsafe beginAlone(thread)
+        let failure = attempt { () throws(PoolError) in try self.cover(Int(size)) }
+        try unsafe endAlone(depth, thread, failure)
+      }
+      if Int(size) <= mapping.reserved { known = size }
     }
   }
 
@@ -126,7 +147,7 @@ import CSystem
     let depth = try unsafe beginAlone(thread)
     let failure = attempt { () throws(PoolError) in try self.addRegion(size, arena, seen) }
     try unsafe endAlone(depth, thread, failure)
-    try unsafe follow(thread)
+    if stated != known { try unsafe follow(thread) }
   }
 
   private func addRegion(_ size: UInt32, _ arena: UInt32, _ seen: Int) throws(PoolError) {
@@ -134,6 +155,7 @@ import CSystem
     guard now == seen else { return }
     let longer = try PoolFile.extend(mapping.file, from: now, by: max(Int(size) + 64, Heap.firstGrowth, now / 8))
     try cover(longer)
+    known = UInt32(longer)
     // Before the region has blocks: the bytes are there, and who finds them unused will use them.
     unsafe shm_store32_release(mapping.base + Int(Layout.sizeAt), UInt32(longer))
     let heap = Heap(memory, arena: arena)
@@ -159,7 +181,7 @@ import CSystem
       if thenCheck { report = HeapCheck.run(self.memory) }
     }
     try unsafe endAlone(depth, thread, failure)
-    try unsafe follow(thread)
+    if stated != known { try unsafe follow(thread) }
     return report
   }
 }

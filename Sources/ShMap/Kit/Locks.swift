@@ -62,6 +62,11 @@ extension Session {
     unsafe _ = shm_exchange32_ordered(word + 4, 1)
     try unlockMutex(mutex)
     let depth = away()
+    // Where several processors are, the answer may be a moment away.
+    for _ in unsafe 0..<thread.pointee.spins {
+      guard unsafe shm_load32_acquire(word) == seen else { break }
+      shm_pause()
+    }
     // Bounded, as a signal can die with the thread that it woke.
     var pause = timespec(tv_sec: 1, tv_nsec: 0)
     unsafe _ = shm_futex_wait(word, seen, &pause)

@@ -39,7 +39,7 @@ public struct SharedPool: ~Copyable, Sendable {
     let file = try SharedPoolFile.create(path, mode: mode)
     let made: Attachment
     do throws(PoolError) {
-      made = Attachment(try SharedPool.format(file, contents: contents, keep: keep, reserve: reserve), path: path)
+      made = try SharedPool.format(file, path, contents: contents, keep: keep, reserve: reserve)
     } catch {
       PoolFile.remove(path)
       throw error
@@ -76,26 +76,27 @@ public struct SharedPool: ~Copyable, Sendable {
     let path = try place.path()
     let (file, length) = try SharedPoolFile.attach(path, trust: trust, patience: patience)
     let mapping = try Mapping(file: file, writable: true, size: max(length, 4096), reserve: reserve)
-    try SharedPool.check(mapping, length: length, contents: contents)
-    self.init(Attachment(mapping, path: path))
+    let size = try SharedPool.check(mapping, length: length, contents: contents)
+    self.init(Attachment(mapping, path: path, size: size))
   }
 
   package init(_ attachment: Attachment) { self.attachment = attachment }
 
-  private static func check(_ mapping: borrowing Mapping, length: Int, contents: UInt32) throws(PoolError) {
+  private static func check(_ mapping: borrowing Mapping, length: Int, contents: UInt32) throws(PoolError) -> Int {
     let view = ReadView(mapping, size: length)
-    _ = try PoolFile.check(view, length: length)
+    let size = try PoolFile.check(view, length: length)
     guard try view.word(Layout.contentsAt) == contents, try view.word(Layout.rootAt) == 0 else { throw .wrongContents }
     let arenas = try view.word(Layout.arenasAt)
     guard arenas >= 1, arenas <= Layout.arenaLimit, try view.word(Layout.poolReadersAt) <= Layout.poolReaderLimit,
       try view.word(Layout.lockReadersAt) <= Layout.lockReaderLimit
     else { throw .damaged }
+    return size
   }
 
   /// Writes the first pages and an empty heap. Takes over the descriptor.
   private static func format(
-    _ file: Int32, contents: UInt32, keep: Bool, reserve: Int
-  ) throws(PoolError) -> Mapping {
+    _ file: Int32, _ path: [UInt8], contents: UInt32, keep: Bool, reserve: Int
+  ) throws(PoolError) -> Attachment {
     let size: Int
     do throws(PoolError) {
       size = try PoolFile.extend(file, from: 0, by: Int(Layout.headerBytes) + Heap.firstGrowth)
@@ -113,7 +114,7 @@ public struct SharedPool: ~Copyable, Sendable {
     try memory.store(shm_random(), at: Layout.seedAt)
     try Heap.initialize(memory)
     try memory.store(UInt32(size), at: Layout.sizeAt)
-    return mapping
+    return Attachment(mapping, path: path, size: size)
   }
 
   /// Enters the pool: takes its read lock. Ends with the value.

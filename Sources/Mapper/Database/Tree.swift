@@ -76,7 +76,7 @@ struct TreePosition {
   var indexes = InlineArray<12, UInt32>(repeating: 0)
   /// Whether the entry here is the one that was searched for.
   var isExact = false
-  /// Leaves that were walked so far: bounds the walk through a damaged pool.
+  /// Entries of leaves that were walked so far: bounds the walk through a damaged pool.
   private(set) var steps = 0
 
   /// The leaf; zero in an empty tree.
@@ -86,8 +86,8 @@ struct TreePosition {
   @inline(__always)
   func isSame(as other: TreePosition) -> Bool { leaf == other.leaf && index == other.index }
 
-  fileprivate mutating func step(atMost most: Int) throws(PoolError) {
-    steps += 1
+  fileprivate mutating func step(over entries: UInt32, atMost most: Int) throws(PoolError) {
+    steps += 1 + Int(entries)
     guard steps <= most else { throw .damaged }
   }
 }
@@ -165,8 +165,10 @@ extension ReadView {
 
   /// Moves a position behind a leaf's last entry to the first of the next leaf, if there is one.
   private func normalize(_ position: inout TreePosition) throws(PoolError) {
-    guard position.index >= (try nodeCount(position.leaf)) else { return }
-    try position.step(atMost: size / 16)
+    let count = try nodeCount(position.leaf)
+    guard position.index >= count else { return }
+    // An entry takes four bytes at least: a walk over more of them goes round in circles.
+    try position.step(over: count, atMost: size / 4)
     var level = position.depth - 1
     while level > 0 {
       level -= 1

@@ -62,14 +62,22 @@ import Testing
     }
   }
 
+  /// What this thread has spent of the processor: a busy machine is no fault.
+  private func threadSeconds() -> Double {
+    var time = timespec()
+    unsafe _ = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
   private func word(_ bytes: [UInt8], _ at: Int) -> UInt32 {
     (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) }
   }
 
-  @Test(arguments: 1...6) func noDamageCrashesOrHangsAReader(seed: Int) throws {
-    let whole = try pool(UInt64(seed))
+  @Test("No damage crashes a reader or keeps it for ever", arguments: 1...6 * effort)
+  func damaged(seed: UInt64) throws {
+    let whole = try pool(seed)
     let place = PoolPath()
-    var random = Seeded(UInt64(seed))
+    var random = Seeded(seed)
     var answers = 0
     var errors = 0
     for _ in 0..<60 {
@@ -79,12 +87,12 @@ import Testing
       var storyteller = Storyteller(seed: random.next())
       for _ in 0..<25 {
         let question = storyteller.question()
-        let start = shm_now_us()
+        let start = threadSeconds()
         do {
           _ = try ask(question, place.path)
           answers += 1
         } catch { errors += 1 }
-        #expect(shm_now_us() - start < 5_000_000, "\(question) does not come to an end")
+        #expect(threadSeconds() - start < 5, "\(question) does not come to an end")
       }
       _ = try? verify(place.path)
     }
@@ -104,13 +112,15 @@ import Testing
     return try findings.get()
   }
 
-  @Test func aWholePoolHasNoFindings() throws {
+  @Test("A whole pool has no findings")
+  func whole() throws {
     let place = PoolPath()
     try write(try pool(77), to: place.path)
     #expect(try verify(place.path) == [])
   }
 
-  @Test func everyKindOfDamageIsFound() throws {
+  @Test("A changed word is found")
+  func found() throws {
     // Each word of a small pool that a state consists of: changing it must not go unnoticed. Words that a state does not
     // reach, and counts that only the writer looks at, may change.
     let place = PoolPath()

@@ -1,9 +1,13 @@
 // Random histories, told to the engine and to the naive model alike. A failure prints its seed and the shortest history found
 // that still fails; `Storyteller(seed:)` tells it again.
 
+import Foundation
 import Testing
 
 @testable import Database
+
+/// How many times the usual number of cases: the environment variable EFFORT.
+let effort = UInt64(ProcessInfo.processInfo.environment["EFFORT"] ?? "") ?? 1
 
 @Suite struct PropertyTests {
   /// The first difference that a history shows; nil when there is none.
@@ -44,7 +48,9 @@ import Testing
     }
   }
 
-  @Test func everyQuestionIsAnsweredAsTheModelAnswersIt() { check(1..<150, length: 60) }
+  @Test("Every question is answered, and every event told, as the model does")
+  func shortHistories() { check(1..<(1 + 150 * effort), length: 60) }
 
-  @Test func longHistoriesStayRight() { check(10_000..<10_008, length: 1_000) }
+  @Test("So they are after a thousand changes")
+  func longHistories() { check(1_000_000..<(1_000_000 + 8 * effort), length: 1_000) }
 }

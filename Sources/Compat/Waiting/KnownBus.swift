@@ -89,7 +89,7 @@ import ShMap
 
   /// The mapper has answered a call that was made at that moment, in microseconds of CLOCK_MONOTONIC.
   func noteAnswer(since start: UInt64) {
-    client.noteAnswered(callMadeAt: start)
+    client.noteAnswered(callMadeAt: start, after: 0)
     guard ownsNames == nil else { return }
     // The mapper has seen, and published, every name that was ours before that call.
     _ = client.generation

@@ -110,7 +110,7 @@ let tests: [Target] = [
   .target(name: "CTestSupport", path: "Tests/SupportC"),
   .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
   .testTarget(
-    name: "ConformanceTests", dependencies: ["TestSupport"], path: "Tests/Conformance",
+    name: "ConformanceTests", dependencies: ["TestSupport", "MapperClient", "Database"], path: "Tests/Conformance",
     exclude: ["vectors", "Preload/Programs"]),
   .testTarget(
     name: "PackagingTests", dependencies: ["TestSupport", "phosphor-unit-failure-monitor"], path: "Tests/Packaging"),
@@ -132,6 +132,9 @@ let tests: [Target] = [
 let benchmarks: [Target] = [
   .target(name: "BenchSupport", dependencies: ["TestSupport", "CLibSystemd"], path: "Benchmarks/Support"),
   .executableTarget(name: "fleet", dependencies: ["BenchSupport", "CLibSystemd"], path: "Benchmarks/Fleet"),
+  .executableTarget(
+    name: "stress", dependencies: ["BenchSupport", "TestSupport", "MapperClient", "Database", "CLibSystemd"],
+    path: "Benchmarks/Stress"),
   .executableTarget(
     name: "demo", dependencies: ["BenchSupport", "MapperClient", "Database"], path: "Benchmarks/Demo"),
   .executableTarget(

@@ -58,6 +58,7 @@ import MapperClient
       &error, "xyz.openbmc_project.Common.Error.ResourceNotFound", "The resource is not found.")
     var reply: OpaquePointer?
     unsafe _ = sd_bus_message_new_method_error(call, &reply, &error)
+    unsafe sd_bus_error_free(&error)
     return unsafe seal(reply)
   }
 

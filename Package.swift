@@ -125,6 +125,8 @@ let tests: [Target] = [
     name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
     exclude: ["C"]),
   .testTarget(name: "DaemonTests", dependencies: ["TestSupport", "shmapperd"], path: "Tests/Daemon"),
+  .testTarget(
+    name: "ClientTests", dependencies: ["TestSupport", "MapperClient", "Database", "stress"], path: "Tests/Client"),
   .testTarget(name: "ToolTests", dependencies: ["BenchSupport", "fleet", "demo"], path: "Tests/Tools"),
 ]
 

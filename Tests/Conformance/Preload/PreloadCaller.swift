@@ -34,7 +34,13 @@ enum Preload: String, CaseIterable {
     return ["LD_PRELOAD": library, "SHMAPPER_PRELOAD": rawValue, "SHMAPPER_PRELOAD_STATS": "1"]
   }
 
-  static func library() throws -> String { try Products.program("libshmapper-preload.so") }
+  /// The Embedded build's, which is what is shipped: only it has libsystemd's symbol versions.
+  static func library() throws -> String {
+    let folder = ProcessInfo.processInfo.environment["SHMAPPER_BIN"] ?? "\(Products.package)/.build-embedded/release"
+    let path = "\(folder)/libshmapper-preload.so"
+    guard access(path, R_OK) == 0 else { throw BusError("\(path) is not built") }
+    return path
+  }
 }
 
 /// What SHMAPPER_PRELOAD_STATS prints: the numbers of each reason.

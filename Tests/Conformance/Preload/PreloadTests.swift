@@ -45,7 +45,6 @@ struct PreloadTests {
     arguments: [
       ("sync", "synchronous"), ("threads", "synchronous"), ("fork", "synchronous"), ("constant", "synchronous"),
       ("event", "asynchronous"), ("wait", "asynchronous"), ("level", "asynchronous"), ("edge", "asynchronous"),
-      ("filter", "asynchronous"),
     ])
   func kinds(_ kind: String, _ calls: String) throws { try same([try Programs.kinds.get(), kind], calls: calls) }
 

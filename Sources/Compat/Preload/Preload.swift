@@ -137,6 +137,7 @@ private func pass(
     return result
   }
   guard isSilence(result), call.isRight, client.isDaemonAlive == false, call.rewind() else { return result }
+  state.learnMapperName()
   let builder = ReplyBuilder(to: call, from: state)
   let last: OpaquePointer?
   switch call.askLastState(client) {

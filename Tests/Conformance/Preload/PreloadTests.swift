@@ -35,7 +35,8 @@ struct PreloadTests {
       #expect(run.statistics.rest == "", sourceLocation: sourceLocation)
       if preload == .off { #expect(run.statistics.counts.isEmpty, sourceLocation: sourceLocation) }
       if preload == .fast, let calls {
-        #expect(run.statistics.counts[calls, default: 0] > 0, "\(run.statistics.counts)", sourceLocation: sourceLocation)
+        #expect(
+          run.statistics.counts[calls, default: 0] > 0, "\(run.statistics.counts)", sourceLocation: sourceLocation)
       }
     }
   }
@@ -59,13 +60,15 @@ struct PreloadTests {
   @Test("boost.asio's loop wakes for answers out of shared memory", .enabled(if: Programs.hasBoost))
   func asio() throws { try same([try Programs.asio.get()], calls: "asynchronous") }
 
-  @Test("an interpreter's foreign function interface is served too", .enabled(if: access("/usr/bin/python3", X_OK) == 0))
+  @Test(
+    "an interpreter's foreign function interface is served too", .enabled(if: access("/usr/bin/python3", X_OK) == 0))
   func binding() throws { try same(["/usr/bin/python3", Programs.binding], calls: "synchronous") }
 
   @Test("busctl has a copy of sd-bus for itself, and is left alone", .enabled(if: access("/usr/bin/busctl", X_OK) == 0))
   func busctl() throws {
     let call = [
-      "busctl", "--system", "call", Mapper.name, Mapper.path, Mapper.interface, "GetObject", "sas", "\(sensors)/t/a", "0",
+      "busctl", "--system", "call", Mapper.name, Mapper.path, Mapper.interface, "GetObject", "sas", "\(sensors)/t/a",
+      "0",
     ]
     try same(call, calls: nil)
     #expect(try world.run(call, .fast).statistics.counts.isEmpty)

@@ -13,9 +13,14 @@ struct Conditions {
   var bus: String
   var commit: String
   var rounds: Int
+  /// Processes that wanted a core in the minute before: far above zero, times tell little and CPU times still much.
+  var load: String
 
   init(rounds: Int) {
     self.rounds = rounds
+    load =
+      (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?.split(separator: " ").first.map(String.init)
+      ?? "?"
     let format = DateFormatter()
     format.dateFormat = "yyyy-MM-dd HH:mm"
     format.locale = Locale(identifier: "en_US_POSIX")
@@ -37,13 +42,13 @@ struct Conditions {
 
   var sentence: String {
     "Measured \(date) UTC on \(cores) cores of \(processor), Linux \(kernel), \(bus), "
-      + "commit \(commit), \(rounds) round\(rounds == 1 ? "" : "s")."
+      + "commit \(commit), \(rounds) round\(rounds == 1 ? "" : "s"), load average \(load) before."
   }
 
   var dictionary: [String: Any] {
     [
       "date": date, "processor": processor, "cores": cores, "kernel": kernel, "bus": bus, "commit": commit,
-      "rounds": rounds,
+      "rounds": rounds, "load": load,
     ]
   }
 

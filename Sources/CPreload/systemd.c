@@ -78,7 +78,7 @@
   DO(int, sd_bus_message_read_strv, (sd_bus_message *m, char ***strings), m, strings) \
   DO(int, sd_bus_message_enter_container, (sd_bus_message *m, char type, const char *contents), m, type, contents) \
   DO(int, sd_bus_message_exit_container, (sd_bus_message *m), m) \
-  DO(int, sd_bus_error_set_const, (sd_bus_error *e, const char *name, const char *text), e, name, text) \
+  DO(int, sd_bus_error_set, (sd_bus_error *e, const char *name, const char *text), e, name, text) \
   DO(int, sd_bus_error_set_errno, (sd_bus_error *e, int error), e, error) \
   DO(int, sd_bus_error_get_errno, (const sd_bus_error *e), e) \
   DO(int, sd_bus_error_is_set, (const sd_bus_error *e), e) \

@@ -90,6 +90,15 @@ private func build(_ name: String, in folder: TemporaryFolder) throws -> String 
       ["sparse", "-Wcast-from-as", "-Wcast-to-as", "-I\(headers)", "\(sources)/\(name).c"], within: 60)
   }
 
+  @Test func theLibraryIsLessThan64KiBOnceStripped() throws {
+    let folder = try TemporaryFolder()
+    let stripped = folder.file("stripped")
+    let run = try Run(["strip", "--strip-unneeded", "-R", ".comment", "-o", stripped, library], within: 20)
+    #expect(run.end == .exit(0), "\(run.error)")
+    let size = try #require(try FileManager.default.attributesOfItem(atPath: stripped)[.size] as? Int)
+    #expect(size > 0 && size < 64 << 10)
+  }
+
   @Test func theLibraryShowsNothingButItsFunctions() throws {
     let run = try Run(["nm", "-D", "--defined-only", library], within: 20)
     for line in run.output.split(separator: "\n") {

@@ -102,11 +102,14 @@ let installed: [Target] = [
     linkerSettings: library("libshmapper-preload.so", "shmapper-preload.ver")),
 ]
 
-/// A process that tests start and kill: built like what is installed, and installed nowhere.
+/// Programs that tests start and kill, and that measure: built like what is installed, and installed nowhere.
 let exercises: [Target] = [
   .executableTarget(
     name: "churn", dependencies: ["Database", "ShMap", "CSystem"], path: "Tests/Churn", swiftSettings: swift,
-    linkerSettings: link)
+    linkerSettings: link),
+  .executableTarget(
+    name: "times-swift", dependencies: ["MapperClient", "Database", "CSystem"], path: "Benchmarks/Times",
+    swiftSettings: swift, linkerSettings: link),
 ]
 
 let tests: [Target] = [
@@ -144,8 +147,9 @@ let benchmarks: [Target] = [
     path: "Benchmarks/Stress"),
   .executableTarget(
     name: "demo", dependencies: ["BenchSupport", "MapperClient", "Database"], path: "Benchmarks/Demo"),
+  .executableTarget(name: "times-c", dependencies: ["CShmapper"], path: "Benchmarks/TimesC"),
   .executableTarget(
-    name: "bench", dependencies: ["BenchSupport", "MapperClient", "Database", "ShMap"],
+    name: "bench", dependencies: ["BenchSupport", "Database", "ShMap"],
     path: "Benchmarks/Bench"),
 ]
 

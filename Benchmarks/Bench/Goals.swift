@@ -1,4 +1,4 @@
-// The numbers that shmapper wants to reach on D-Bus, checked after each run. docs/benchmarks.md says why these.
+// The numbers that shmapper wants to reach, checked after each run. docs/benchmarks.md says why these.
 
 import BenchSupport
 
@@ -27,11 +27,12 @@ extension Report {
           unit: " MB"))
     }
 
-    for (line, limit) in [
-      (InProcessSection.objectLine, 0.3), (InProcessSection.visitLine, 10), (InProcessSection.copyLine, 50),
-    ] where treeName == "stress" {
-      guard let time = median(line, ours) else { continue }
-      add(Goal(tree: treeName, what: line, bound: .atMost(limit), measured: time, unit: " us"))
+    for question in InProcessSection.questions {
+      for asker in InProcessSection.Asker.allCases {
+        let line = InProcessSection.line(question.title, asker)
+        guard let time = median(line, ours) else { continue }
+        add(Goal(tree: treeName, what: line, bound: .atMost(question.goal), measured: time, unit: " us"))
+      }
     }
 
     if let ours = median(WaitersSection.waitersLine, "shmapper"),

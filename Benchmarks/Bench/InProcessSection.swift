@@ -1,85 +1,75 @@
-// The same questions as over D-Bus, asked by the Swift client in its exact mode while the mapper runs: answered in this process out of
-// the pool. Built as ordinary Swift, which is a little slower than the Embedded code that is shipped.
+// The same questions as over D-Bus, answered in the asking process out of the pool while the mapper runs, in the exact mode: through
+// libshmapper from C, and through the Swift client, in the Embedded build that is shipped and in the one that other Swift programs
+// get. Each is a program of its own that times itself (Benchmarks/Times, Benchmarks/TimesC).
 
 import BenchSupport
-import Database
 import Foundation
-import MapperClient
+
+import struct TestSupport.Run
 
 struct InProcessSection {
   static let title = "in-process"
-  static let objectLine = "GetObject of a sensor, in-process"
-  static let visitLine = "GetSubTreePaths of all sensors, visited in place, in-process"
-  static let copyLine = "GetSubTreePaths of all sensors, copied, in-process"
+
+  /// Who asks.
+  enum Asker: String, CaseIterable {
+    case c = "C"
+    case swift = "Swift"
+    case ordinary = "Swift, not Embedded"
+
+    func command(_ sensor: String) -> [String] {
+      switch self {
+      case .c: [Programs.beside("times-c"), Programs.installed("libshmapper.so"), sensor]
+      case .swift: [Programs.installed("times-swift"), sensor]
+      case .ordinary: [Programs.beside("times-swift"), sensor]
+      }
+    }
+  }
+
+  /// What is asked: as the programs call it, as people do, and what is to be reached in microseconds.
+  static let questions: [(word: String, title: String, goal: Double)] = [
+    ("object", "GetObject of a sensor", 0.3),
+    ("visited", "GetSubTreePaths of all sensors, visited in place", 10),
+    ("copied", "GetSubTreePaths of all sensors, copied", 50),
+  ]
+
+  static func line(_ title: String, _ asker: Asker) -> String { "\(title); \(asker.rawValue)" }
 
   let treeName: String
   let stage: Stage
 
   /// Asks a mapper that has been running for a while.
   func run(_ mapper: MapperProcess, into report: inout Report) throws {
-    var options = Client.Options()
-    options.poolPath = ByteString(Array(mapper.poolPath.utf8))
-    options.address = ByteString(Array(stage.bus.address.utf8))
-    let client = Client(options: options)
-
-    let sensorValue: InterfaceName = "xyz.openbmc_project.Sensor.Value"
-    let sensor = Array((stage.tree.firstPath(with: "xyz.openbmc_project.Sensor.Value") ?? "/").utf8)
-    let root = Array("/".utf8)
-    var counter = Counter()
-    try withNames([sensorValue]) { names throws(LookupError) in
-      try add(InProcessSection.objectLine, calls: 2000, into: &report) { () throws(LookupError) in
-        try client.ask(.getObject(sensor.span, names), &counter)
-      }
-      try client.ask(.getSubTreePaths(root.span, names), &counter)
-      let answers = counter.paths
-      try add(InProcessSection.visitLine, answers: answers, calls: 50, into: &report) { () throws(LookupError) in
-        try client.ask(.getSubTreePaths(root.span, names), &counter)
-      }
-      try add(InProcessSection.copyLine, answers: answers, calls: 50, into: &report) { () throws(LookupError) in
-        _ = try client.answer(.getSubTreePaths(root.span, names))
+    let sensor = stage.tree.firstPath(with: "xyz.openbmc_project.Sensor.Value") ?? "/"
+    let environment = ["DBUS_SYSTEM_BUS_ADDRESS": stage.bus.address, "SHMAPPER_POOL": mapper.poolPath]
+    let outputs = try Asker.allCases.map { asker in
+      let run = try Run(asker.command(sensor), environment: environment, within: 60)
+      guard run.end == .exit(0) else { throw Failure("\(asker.command(sensor)[0]): \(run.error)") }
+      return (asker, run.output)
+    }
+    for question in InProcessSection.questions {
+      for (asker, output) in outputs {
+        let (answers, samples) = try read(output, question.word)
+        report.add(
+          Measurement(
+            tree: treeName, section: InProcessSection.title, line: InProcessSection.line(question.title, asker),
+            unit: "us", subject: "shmapper", answers: answers, samples: samples))
       }
     }
-    let counts = client.statistics
-    guard counts.inProcess > counts.overBus * 1000 else { throw Failure("the pool did not answer: \(counts)") }
   }
 
-  private func add(
-    _ line: String, answers: Int? = nil, calls: Int, into report: inout Report, _ body: () throws(LookupError) -> Void
-  ) throws(LookupError) {
+  /// The samples of one question in what a program has printed: `WORD ANSWERS NANOSECONDS`.
+  private func read(_ output: String, _ word: String) throws -> (answers: Int, Samples) {
+    var answers = 0
     var samples = Samples()
-    for _ in 0..<30 {
-      let start = processorMicroseconds()
-      for _ in 0..<calls { try body() }
-      samples.add((processorMicroseconds() - start) / Double(calls))
+    for line in output.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      // The first answer of all comes over D-Bus.
+      if words[0] == "over-bus", let calls = Int(words[1]), calls > 100 { throw Failure("the pool did not answer") }
+      guard words[0] == word, words.count == 3, let count = Int(words[1]), let time = Double(words[2]) else { continue }
+      answers = count
+      samples.add(time / 1e3)
     }
-    report.add(
-      Measurement(
-        tree: treeName, section: InProcessSection.title, line: line, unit: "us", subject: "shmapper", answers: answers,
-        samples: samples))
-  }
-}
-
-/// What this thread has used so far. Nothing here waits, so on an idle machine it is the time that passes.
-private func processorMicroseconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-  return Double(time.tv_sec) * 1e6 + Double(time.tv_nsec) / 1e3
-}
-
-/// Looks at each path in place.
-private struct Counter: ClientVisitor {
-  var paths = 0
-  private var bytes = 0
-
-  init() {}
-  mutating func restart() { paths = 0 }
-  mutating func beginObject(_ path: borrowing Text) {}
-  mutating func endObject() {}
-  mutating func beginService(_ name: borrowing Text) { bytes += name.bytes.count }
-  mutating func interface(_ name: borrowing Text) { bytes += name.bytes.count }
-  mutating func endService() {}
-  mutating func path(_ path: borrowing Text) {
-    paths += 1
-    bytes += path.bytes.count
+    guard samples.count > 0 else { throw Failure("no samples of \(word)") }
+    return (answers, samples)
   }
 }

@@ -8,16 +8,20 @@ public enum Programs {
     ProcessInfo.processInfo.environment["SHMAPPERD"] ?? ".build-embedded/release/shmapperd"
   }
 
-  /// `mapper`, beside the daemon.
-  public static var mapperTool: String {
-    (ProcessInfo.processInfo.environment["SHMAPPER_BIN"] ?? ".build-embedded/release") + "/mapper"
+  /// Something else of the Embedded build.
+  public static func installed(_ name: String) -> String {
+    "\(ProcessInfo.processInfo.environment["SHMAPPER_BIN"] ?? ".build-embedded/release")/\(name)"
   }
 
-  /// The fleet lies beside the program that runs.
-  public static var fleet: String {
+  public static var mapperTool: String { installed("mapper") }
+
+  /// A developer's program, which lies beside the one that runs.
+  public static func beside(_ name: String) -> String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-    return (own as NSString).deletingLastPathComponent + "/fleet"
+    return "\((own as NSString).deletingLastPathComponent)/\(name)"
   }
+
+  public static var fleet: String { beside("fleet") }
 
   /// The file of a tree by its name.
   public static func tree(_ name: String) -> String { "Benchmarks/Trees/\(name).json" }

@@ -17,6 +17,10 @@ enum Node {
   static let leafValues: UInt32 = 256
   /// Deeper than any tree that fits a pool.
   static let deepest = 12
+
+  /// Which child of an inner node a search goes on with: that whose first key is the last one not behind the probe.
+  @inline(__always)
+  static func child(_ index: UInt32, _ isExact: Bool) -> UInt32 { isExact || index == 0 ? index : index &- 1 }
 }
 
 /// What is searched for: bytes, perhaps followed by one byte more, which saves building `path + "/"`.
@@ -115,9 +119,33 @@ extension ReadView {
     try word(node &+ Node.keys &+ 4 &* index)
   }
 
+  /// All keys of a node.
+  @_lifetime(copy self)
+  @inline(__always)
+  func nodeKeys(_ node: UInt32) throws(PoolError) -> WordSpan {
+    try words(node &+ Node.keys, count: nodeCount(node))
+  }
+
   @inline(__always)
   func nodeValue(_ node: UInt32, _ index: UInt32) throws(PoolError) -> UInt32 {
     try word(node &+ Node.keys &+ 4 &* (try nodeRoom(node) &+ index))
+  }
+
+  /// The first entry of a node at or behind the probe, or the number of its entries, and whether it is what was searched for.
+  @inline(never)
+  private func search<Order: TreeOrder>(
+    _ order: Order.Type, _ node: UInt32, _ probe: borrowing Probe
+  ) throws(PoolError) -> (index: UInt32, isExact: Bool) {
+    let keys = try nodeKeys(node)
+    var low: UInt32 = 0
+    var high = keys.count
+    while low < high {
+      let middle = (low &+ high) / 2
+      let comparison = Order.compare(probe, try text(keys[middle]))
+      if comparison == 0 { return (middle, true) }
+      if comparison > 0 { low = middle &+ 1 } else { high = middle }
+    }
+    return (low, false)
   }
 
   /// The first entry at or behind the probe.
@@ -129,34 +157,16 @@ extension ReadView {
     var node = root
     while true {
       guard position.depth < Node.deepest else { throw .damaged }
-      let level = try nodeLevel(node)
-      var low: UInt32 = 0
-      var high = try nodeCount(node)
-      var exact = false
-      while low < high {
-        let middle = (low + high) / 2
-        let comparison = Order.compare(probe, try text(try nodeKey(node, middle)))
-        if comparison > 0 {
-          low = middle + 1
-        } else {
-          high = middle
-          if comparison == 0 {
-            exact = true
-            break
-          }
-        }
-      }
-      let index = exact ? high : low
+      let (index, isExact) = try search(order, node, probe)
       position.nodes[position.depth] = node
-      if level == 0 {
+      if try nodeLevel(node) == 0 {
         position.indexes[position.depth] = index
         position.depth += 1
-        position.isExact = exact
-        try normalize(&position)
+        position.isExact = isExact
+        if !isExact { try normalize(&position) }
         return position
       }
-      // The child whose first key is the last one not behind the probe.
-      let child = exact ? index : (index == 0 ? 0 : index - 1)
+      let child = Node.child(index, isExact)
       position.indexes[position.depth] = child
       position.depth += 1
       node = try nodeValue(node, child)
@@ -200,10 +210,11 @@ extension ReadView {
     while true {
       let leaf = at.leaf
       let isLast = leaf == end.leaf
-      let stop = isLast ? end.index : try nodeCount(leaf)
+      let keys = try nodeKeys(leaf)
+      let stop = isLast ? min(end.index, keys.count) : keys.count
       var index = at.index
       while index < stop {
-        try body(try nodeKey(leaf, index))
+        try body(keys[index])
         index &+= 1
       }
       if isLast { return }
@@ -218,15 +229,10 @@ extension ReadView {
     guard root != 0 else { return nil }
     var node = root
     for _ in 0..<Node.deepest {
-      var low: UInt32 = 0
-      var high = try nodeCount(node)
-      while low < high {
-        let middle = (low + high) / 2
-        if probe.compare(try text(try nodeKey(node, middle)).bytes) > 0 { low = middle + 1 } else { high = middle }
-      }
-      guard low > 0 else { return nil }
-      if try nodeLevel(node) == 0 { return try nodeKey(node, low - 1) }
-      node = try nodeValue(node, low - 1)
+      let index = try search(ByBytes.self, node, probe).index
+      guard index > 0 else { return nil }
+      if try nodeLevel(node) == 0 { return try nodeKey(node, index - 1) }
+      node = try nodeValue(node, index - 1)
     }
     throw .damaged
   }
@@ -244,12 +250,18 @@ extension ReadView {
   }
 
   /// What a key leads to; nil when it is not there. For trees with values.
-  @inline(__always)
   func find<Order: TreeOrder>(
     _ order: Order.Type, _ root: UInt32, _ probe: borrowing Probe
   ) throws(PoolError) -> (key: UInt32, value: UInt32)? {
-    let position = try lowerBound(order, root, probe)
-    guard position.isExact else { return nil }
-    return (try nodeKey(position.leaf, position.index), try value(position))
+    guard root != 0 else { return nil }
+    var node = root
+    for _ in 0..<Node.deepest {
+      let (index, isExact) = try search(order, node, probe)
+      if try nodeLevel(node) == 0 {
+        return isExact ? (try nodeKey(node, index), try nodeValue(node, index)) : nil
+      }
+      node = try nodeValue(node, Node.child(index, isExact))
+    }
+    throw .damaged
   }
 }

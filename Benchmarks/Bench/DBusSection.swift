@@ -49,6 +49,7 @@ struct DBusSection {
     // What a mapper puts off for a second, it shall have done, and have given back what it needed only until then.
     usleep(1_300_000)
     memoryFacts(DBusSection.whole)
+    fact("resident at the most, until then", Double(peakMemory(of: mapper.process.pid)) / 1024, "KB")
     for measurement in try calls(on: mapper, subject) { report.add(measurement) }
     memoryFacts("after all calls")
     if subject.isOurs { try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report) }

@@ -53,6 +53,12 @@ public func memory(of pid: pid_t, pool: String) -> Memory {
   return memory
 }
 
+/// The most bytes that a process ever had in memory.
+public func peakMemory(of pid: pid_t) -> Int {
+  let peak = readProc("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+  return (peak?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+}
+
 /// Bytes that a file really takes, holes not counted; 0 when there is none.
 public func allocatedBytes(of path: String) -> Int {
   var facts = stat()

@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
+#include <link.h>
 #include <malloc.h>
+#include <sys/auxv.h>
 #include "csystem.h"
 
 void *shm_mmap(size_t size, bool writable, int file) {
@@ -33,6 +35,38 @@ const char *shm_optarg(void) { return optarg; }
 int shm_optind(void) { return optind; }
 
 void shm_return_free_memory(void) { malloc_trim(0); }
+
+/* Whether the loader has written into this object's code, which then no longer is what the file has. */
+static bool has_relocated_text(const struct dl_phdr_info *object) {
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    if (object->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
+    const ElfW(Dyn) *entry = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    for (; entry->d_tag != DT_NULL; entry++)
+      if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL))) return true;
+  }
+  return false;
+}
+
+static int let_object_go(struct dl_phdr_info *object, size_t size, void *page_size) {
+  /* The kernel's own page of code is no file's. */
+  if (object->dlpi_addr == getauxval(AT_SYSINFO_EHDR) || has_relocated_text(object)) return 0;
+  uintptr_t page = *(uintptr_t *)page_size;
+  /* The first segment last, as it has the headers that are read here. */
+  for (int i = object->dlpi_phnum - 1; i >= 0; i--) {
+    const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+    /* Whole pages only: the rest of the last one may be the beginning of what is written to. */
+    uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & -page;
+    uintptr_t end = (object->dlpi_addr + segment->p_vaddr + segment->p_filesz) & -page;
+    if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+void shm_let_code_go(void) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  dl_iterate_phdr(let_object_go, &page);
+}
 
 void shm_keep_heap_small(void) {
   /* Setting either also ends glibc's habit of raising both after each large block that is freed. */

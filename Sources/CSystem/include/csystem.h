@@ -113,6 +113,11 @@ int shm_optind(void);
 /* Gives the pages that malloc(3) holds without use back to the system. For after a peak. */
 void shm_return_free_memory(void);
 
+/* Lets go of all pages of the program and its libraries that were only read: code and constants, also what the kernel mapped
+ * beside what was asked for. What is used again comes back from the page cache, a page fault for some 16 pages. For a process
+ * that has done its work and now waits. Breakpoints that a debugger has set are gone. */
+void shm_let_code_go(void);
+
 /* From now on large blocks go back to the system as soon as they are freed, and never lie in the heap between small ones
  * that stay. For the start of a program that lives long. */
 void shm_keep_heap_small(void);

@@ -25,6 +25,7 @@ final class Daemon {
   /// Association objects of many endpoints whose property update is still to be sent.
   var updates = DelayedUpdates()
   private var stamps = Stamps()
+  private var rest = Rest()
   private(set) var scanner: Scanner! = nil
   private var loop: EventLoop! = nil
   /// Services whose scan is complete, to be told after the next publication.
@@ -47,7 +48,7 @@ final class Daemon {
     try subscribe()
     try findServices()
     loop = try EventLoop(
-      connection, deadline: { [self] in min(scanner.deadline, updates.deadline, stamps.deadline) },
+      connection, deadline: { [self] in min(scanner.deadline, updates.deadline, stamps.deadline, rest.deadline) },
       dispatch: { [self] in drain() })
     scanned.append(Daemon.name)
     drain()
@@ -87,7 +88,8 @@ final class Daemon {
     scanner.resume(at: now)
     sendUpdates(dueAt: now)
     askBroker(at: now)
-    tellStatus()
+    tellStatus(at: now)
+    rest.begin(at: now) { scanner.rest() }
   }
 
   /// Publishes what has changed, then tells the bus.
@@ -186,13 +188,13 @@ final class Daemon {
   }
 
   /// Tells the service manager what goes on, when that has changed.
-  private func tellStatus() {
+  private func tellStatus(at now: UInt64) {
     guard isStatusDue, scanner.isIdle else { return }
     isStatusDue = false
     let known = database.statistics
     let status: LogText =
       "STATUS=\(known.objects) objects of \(known.services) services, \(known.associations) associations"
     notifyServiceManager(status.byteString)
-    shm_return_free_memory()
+    rest.noteWork(at: now)
   }
 }

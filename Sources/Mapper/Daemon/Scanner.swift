@@ -29,7 +29,7 @@ final class Scanner {
 
   private let connection: Connection
   private let log: Log
-  private let reader = IntrospectionReader()
+  private var reader = IntrospectionReader()
   /// Takes what a scan learns when its objects have been published already.
   private let learned: (Scan, ScanStep) -> Void
   /// All of a scan that can be had at once is there: it is to be published. `isComplete`: and nothing is to come.
@@ -81,6 +81,13 @@ final class Scanner {
     guard pausedUntil != 0, now >= pausedUntil else { return }
     pausedUntil = 0
     makeCalls()
+  }
+
+  /// Lets go of what only makes the next scan faster, unless one is running.
+  func rest() {
+    guard isIdle else { return }
+    reader = IntrospectionReader()
+    ready = Queue()
   }
 
   // MARK: Calls

@@ -58,7 +58,8 @@ let installed: [Target] = [
   .systemLibrary(name: "CShMap", path: "Sources/ShMap/Library/CShMap"),
   .target(
     name: "LibShmap", dependencies: ["ShMap", "CShMap", "CSystem"], path: "Sources/ShMap/Library/Exports",
-    swiftSettings: kit, linkerSettings: library("libshmap.so.0", "shmap.ver")),
+    swiftSettings: kit,  // Not the platform's linker, which leaves up to a page of nothing before what is read-only after start.
+    linkerSettings: library("libshmap.so.0", "shmap.ver") + (embedded ? [.unsafeFlags(["-use-ld=lld"])] : [])),
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
   .target(

@@ -5,12 +5,14 @@
 // Everything in one program, so that all run under the same conditions; what needs two processes forks a child that attaches.
 
 #include <pthread.h>
+#include <sched.h>
 #include <shmap.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/containers/string.hpp>
 #include <boost/interprocess/managed_shared_memory.hpp>
@@ -33,6 +35,7 @@ static const int kRounds = 7;
 static const int kBlocks = 20000;
 static const int kKeys = 20000;
 static const int kTurns = 20000;
+static const int kLocks = 500000;
 
 template <class F> static double nanoseconds(int operations, F body) {
   double best = 1e30;
@@ -114,20 +117,40 @@ static pthread_mutex_t *robustMutex() {
   return static_cast<pthread_mutex_t *>(at);
 }
 
-// Runs `body(0)` here and `body(1)` in a child at the same time.
-template <class F> static double together(int operations, F body) {
+// What two processes that work at the same time tell each other.
+struct Meeting {
+  std::atomic<int> ready;
+  std::atomic<long long> start[2], end[2];
+};
+
+// Runs `body(prepare(0), 0)` here and `body(prepare(1), 1)` in a child at the same time. The clock starts when both are
+// prepared, and the first of them begins; it stops when both are done.
+template <class P, class F> static double together(int operations, P prepare, F body) {
+  void *shared = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  Meeting *meeting = new (shared) Meeting();
   double best = 1e30;
-  for (int round = 0; round < 5; round++) {
-    auto start = Clock::now();
+  for (int round = 0; round < kRounds; round++) {
+    meeting->ready = 0;
+    auto work = [&](int self) {
+      auto mine = prepare(self);
+      meeting->ready++;
+      while (meeting->ready != 2) sched_yield();
+      meeting->start[self] = Clock::now().time_since_epoch().count();
+      body(mine, self);
+      meeting->end[self] = Clock::now().time_since_epoch().count();
+    };
     pid_t child = fork();
     if (child == 0) {
-      body(1);
+      work(1);
       _exit(0);
     }
-    body(0);
+    work(0);
     waitpid(child, nullptr, 0);
-    best = std::min(best, std::chrono::duration<double, std::nano>(Clock::now() - start).count() / operations);
+    Clock::duration spent(std::max(meeting->end[0].load(), meeting->end[1].load()) -
+                          std::min(meeting->start[0].load(), meeting->start[1].load()));
+    best = std::min(best, std::chrono::duration<double, std::nano>(spent).count() / operations);
   }
+  munmap(shared, 4096);
   return best;
 }
 
@@ -228,34 +251,34 @@ int main() {
   line("mutex, nobody else", ours, theirs, "robust pthread mutex", own);
   shmap_unlock(pool);
 
-  ours = together(2 * kTurns, [&](int self) {
-    struct shmap *mine = self ? shmap_init(ourName.c_str(), 0, 0, nullptr, nullptr) : pool;
+  auto attach = [&](int self) { return self ? shmap_init(ourName.c_str(), 0, 0, nullptr, nullptr) : pool; };
+  auto inherit = [&](int) { return boostTurns; };
+  ours = together(2 * kLocks, attach, [&](struct shmap *mine, int) {
     shmap_lock(mine);
     Turns *at = static_cast<Turns *>(shmap_get_user(mine));
-    for (int i = 0; i < kTurns; i++) {
+    for (int i = 0; i < kLocks; i++) {
       shmap_mutex_lock(mine, &at->mutex);
       shmap_private(mine, at)->counter++;
       shmap_mutex_unlock(mine, &at->mutex);
     }
     shmap_unlock(mine);
   });
-  theirs = together(2 * kTurns, [&](int) {
-    for (int i = 0; i < kTurns; i++) {
-      ip::scoped_lock<ip::interprocess_mutex> held(boostTurns->mutex);
-      boostTurns->counter++;
+  theirs = together(2 * kLocks, inherit, [&](BoostTurns *mine, int) {
+    for (int i = 0; i < kLocks; i++) {
+      ip::scoped_lock<ip::interprocess_mutex> held(mine->mutex);
+      mine->counter++;
     }
   });
-  own = together(2 * kTurns, [&](int) {
-    for (int i = 0; i < kTurns; i++) {
+  own = together(2 * kLocks, inherit, [&](BoostTurns *mine, int) {
+    for (int i = 0; i < kLocks; i++) {
       pthread_mutex_lock(robust);
-      sink = sink + 1;
+      mine->counter++;
       pthread_mutex_unlock(robust);
     }
   });
   line("mutex, two processes at once", ours, theirs, "robust pthread mutex", own);
 
-  ours = together(2 * kTurns, [&](int self) {
-    struct shmap *mine = self ? shmap_init(ourName.c_str(), 0, 0, nullptr, nullptr) : pool;
+  ours = together(2 * kTurns, attach, [&](struct shmap *mine, int self) {
     shmap_lock(mine);
     Turns *at = static_cast<Turns *>(shmap_get_user(mine));
     for (int i = 0; i < kTurns; i++) {
@@ -267,12 +290,12 @@ int main() {
     }
     shmap_unlock(mine);
   });
-  theirs = together(2 * kTurns, [&](int self) {
+  theirs = together(2 * kTurns, inherit, [&](BoostTurns *mine, int self) {
     for (int i = 0; i < kTurns; i++) {
-      ip::scoped_lock<ip::interprocess_mutex> held(boostTurns->mutex);
-      while (boostTurns->turn != self) boostTurns->changed.wait(held);
-      boostTurns->turn = 1 - self;
-      boostTurns->changed.notify_one();
+      ip::scoped_lock<ip::interprocess_mutex> held(mine->mutex);
+      while (mine->turn != self) mine->changed.wait(held);
+      mine->turn = 1 - self;
+      mine->changed.notify_one();
     }
   });
   line("hand-over with a condition", ours, theirs, nullptr, 0);

@@ -22,6 +22,11 @@ int shm_extend_file(int file, off_t end, off_t bytes) {
   return result < 0 ? -errno : 0;
 }
 
+uint32_t shm_pid_namespace(void) {
+  struct stat status;
+  return stat("/proc/self/ns/pid", &status) == 0 ? (uint32_t)status.st_ino : 0;
+}
+
 uint32_t shm_random(void) {
   uint32_t value = 0;
   if (syscall(SYS_getrandom, &value, sizeof value, 1 /* GRND_NONBLOCK */) != (long)sizeof value) value = (uint32_t)shm_now_us();

@@ -92,8 +92,14 @@ void *shm_mremap(void *old, size_t old_size, size_t new_size);
 /* Makes a file longer by `bytes` at its end, with memory or disk behind them where the file system can. 0 or -errno. */
 int shm_extend_file(int file, off_t end, off_t bytes);
 
+/* The number of this process's PID namespace; 0 when it cannot be told (no /proc). */
+uint32_t shm_pid_namespace(void);
+
 /* Any number. */
 uint32_t shm_random(void);
+
+/* Bytes of a pool's first pages, before the first block: ShMap's Layout draws them. */
+enum { SHM_HEADER_BYTES = 20480 };
 
 /* What C programs see of a shared pool (their `struct shmap`): where it is mapped now, and what libshmap keeps for it. */
 struct shm_attachment {

@@ -18,7 +18,7 @@ extension PoolError {
     case .inUse: ByteString("another process writes it")
     case .full: ByteString("there is no memory left")
     case .stale: ByteString("it changes too fast")
-    case .notAllocated, .deadlock, .notHolder, .tooManyReaders, .badName, .outOfRange:
+    case .otherNamespace, .notAllocated, .deadlock, .notHolder, .tooManyReaders, .badName, .outOfRange:
       ByteString("it was used wrongly")
     }
   }

@@ -13,7 +13,7 @@ final class PreviousState {
     guard let reader = try? Reader(opening: path, contents: MapperDatabase.contents, identity: busID) else {
       return nil
     }
-    guard !reader.writerIsAlive else { throw .inUse }
+    guard reader.writerHasEnded else { throw .inUse }
     self.reader = reader
   }
 }

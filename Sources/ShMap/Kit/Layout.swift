@@ -18,6 +18,7 @@
 //       84  lifetime         1: the file stays when the last process leaves
 //       88  user             block for the application's own use, made by the creator
 //       92  seed             random, for hashes
+//       96  namespace        number of the PID namespace that the thread numbers in locks are of; 0: unknown
 //      128  owner            lock cell that the writer holds for its life; the kernel marks it when the writer dies
 //      192  lock             the pool's reader-writer lock
 //     1024  arenas[4]        the allocator's lists, see Heap.swift
@@ -26,6 +27,8 @@
 //
 // Every word that changes after the pool is ready is read and written as an atomic 32-bit word. Pages that a pool does not
 // use are holes in its file and take no memory.
+
+import CSystem
 
 /// Offsets of the words in the first pages.
 public enum Layout {
@@ -51,6 +54,7 @@ public enum Layout {
   static let lifetimeAt: UInt32 = 84
   static let userAt: UInt32 = 88
   static let seedAt: UInt32 = 92
+  static let namespaceAt: UInt32 = 96
   static let ownerAt: UInt32 = 128
   static let lockAt: UInt32 = 192
   static let arenaTableAt: UInt32 = 1024
@@ -62,7 +66,7 @@ public enum Layout {
   static let lockReaderLimit: UInt32 = 176
 
   /// Bytes before the first block of the heap.
-  public static let headerBytes: UInt32 = 20480
+  public static let headerBytes = UInt32(SHM_HEADER_BYTES)
 
   enum State {
     static let preparing: UInt32 = 0

@@ -37,6 +37,7 @@ extension Session {
 
   @inline(never)
   package mutating func lockMutex(_ at: UInt32) throws(PoolError) -> Acquisition {
+    if unsafe shm_mutex_take(attachment.shared, UInt(at)) { return .clean }
     let cell = try cell(at)
     if let taken = unsafe cell.lockSoon(thread) { return taken }
     let thread = unsafe thread
@@ -50,7 +51,9 @@ extension Session {
   }
 
   @inline(never)
-  package func unlockMutex(_ at: UInt32) throws(PoolError) { try cell(at).unlock() }
+  package func unlockMutex(_ at: UInt32) throws(PoolError) {
+    if unsafe shm_mutex_give(attachment.shared, UInt(at)) != 0 { try cell(at).unlock() }
+  }
 
   // MARK: Condition
 
@@ -62,11 +65,8 @@ extension Session {
     unsafe _ = shm_exchange32_ordered(word + 4, 1)
     try unlockMutex(mutex)
     let depth = away()
-    // Where several processors are, the answer may be a moment away.
-    for _ in unsafe 0..<thread.pointee.spins {
-      guard unsafe shm_load32_acquire(word) == seen else { break }
-      shm_pause()
-    }
+    // The answer may be a moment away.
+    unsafe shm_watch(word, seen, thread)
     // Bounded, as a signal can die with the thread that it woke.
     var pause = timespec(tv_sec: 1, tv_nsec: 0)
     unsafe _ = shm_futex_wait(word, seen, &pause)

@@ -60,6 +60,8 @@ public struct Pool: ~Copyable {
       throw error
     }
     var mapping = try Mapping(file: file, writable: true, size: size, reserve: reserve)
+    // The file is new, so nobody else has locked it. See Reader.writerHasEnded.
+    _ = PoolFile.lock(file, LOCK_EX | LOCK_NB)
     try mapping.own(Layout.ownerAt)
     try Heap.initialize(unsafe Memory(base: mapping.base, size: size))
     return mapping

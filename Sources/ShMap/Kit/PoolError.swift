@@ -15,6 +15,8 @@ public enum PoolError: Error, Equatable {
   case damaged
   /// The file is not a regular file, or belongs to another user, or others may write it.
   case untrusted
+  /// The pool was made in another PID namespace, whose thread numbers, which its locks are made of, mean nothing here.
+  case otherNamespace
   /// Another living process writes this pool.
   case inUse
   /// The pool would have to grow beyond 4 GiB, or the machine has no memory left.

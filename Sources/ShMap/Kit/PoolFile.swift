@@ -87,6 +87,18 @@ enum PoolFile {
     return unsafe fstat(file, &status) == 0 ? Int(clamping: status.st_size) : 0
   }
 
+  /// flock(2). False: another has the file open and locked.
+  static func lock(_ file: Int32, _ operation: Int32) -> Bool {
+    while flock(file, operation) != 0 {
+      guard shm_errno() == EINTR else { return false }
+    }
+    return true
+  }
+
+  /// Whether no process has locked the file. The kernel drops that lock with its process, in whatever way it ends, and whether or
+  /// not it knew of the locks inside of the pool.
+  static func isUnlocked(_ file: Int32) -> Bool { lock(file, LOCK_SH | LOCK_NB) && lock(file, LOCK_UN) }
+
   /// Checks the first page of a pool that has just been mapped; gives the size that it states.
   static func check(_ view: ReadView, length: Int) throws(PoolError) -> Int {
     guard length >= Int(Layout.seedAt) else { throw .tooShort }

@@ -159,6 +159,10 @@ public struct Reader: ~Copyable {
     Layout.isHeld(headerWord(Layout.ownerAt))
   }
 
+  /// Whether the writer has ended: two system calls, for the next writer of the name. An emulator's kernel does not know which locks
+  /// its guests hold, so that `writerIsAlive` stays true there after a kill; the lock on the file says the truth.
+  public var writerHasEnded: Bool { !writerIsAlive || PoolFile.isUnlocked(mapping.file) }
+
   /// The thread that writes the pool, as the kernel numbers it; 0 when none does. For a program with one thread, its process.
   public var writer: Int32 { writerIsAlive ? Int32(headerWord(Layout.ownerAt) & 0x3fff_ffff) : 0 }
 

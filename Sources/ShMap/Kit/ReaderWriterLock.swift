@@ -2,7 +2,7 @@
 // and applications put as many as they like into it.
 //
 // A count of readers would be wrong for ever once a reader dies. So each reader enters itself in a table of the pool, in an
-// entry that is a cell of its own (robust.h): if its thread ends, the kernel marks the entry, and writers pass it by.
+// entry that is a cell of its own (cell.h): if its thread ends, the kernel marks the entry, and writers pass it by.
 //
 //     lock     0  cell     held by the writer, who then waits until no entry names this lock
 //
@@ -88,7 +88,7 @@ import CSystem
         try cell.unlock()
         throw .tooManyReaders
       }
-      unsafe entry(hint(thread) % limit).waitForLeave(of: nil)
+      unsafe entry(hint(thread) % limit).waitForLeave(of: 0)
     }
     try cell.unlock()
     return taken
@@ -215,43 +215,14 @@ import CSystem
   func isRead(under lock: UInt32) -> Bool { cell.value & Cell.threadMask != 0 && what == lock }
 
   /// Enters the calling thread as a reader if nobody else is in, or who was is dead.
-  @inline(never)
+  @inline(__always)
   func take(for lock: UInt32, _ thread: UnsafeMutablePointer<shm_thread>) -> Bool {
-    unsafe shm_robust_begin(thread, cell.word, false)
-    if unsafe !shm_swap32_ordered(cell.word, 0, thread.pointee.id) {
-      let now = cell.value
-      guard now & Cell.ownerDied != 0, unsafe shm_swap32_ordered(cell.word, now, thread.pointee.id) else {
-        unsafe shm_robust_end(thread)
-        return false
-      }
-      // The kernel woke one of those who waited for the dead; the others hear it from us.
-      if now & Cell.waiters != 0 { unsafe _ = shm_futex_wake(cell.word, Int32.max) }
-    }
-    unsafe shm_robust_enter(thread, cell.word, false)
-    if what != lock { unsafe _ = shm_exchange32_ordered(cell.word + 4, lock) }
-    depth = 1
-    return true
+    unsafe shm_entry_take(cell.word, lock, thread)
   }
 
-  @inline(never)
-  func leave(_ thread: UnsafeMutablePointer<shm_thread>) {
-    unsafe shm_robust_leave(thread, cell.word, false)
-    if unsafe shm_exchange32_ordered(cell.word, 0) & Cell.waiters != 0 { wakeAll() }
-    unsafe shm_robust_end(thread)
-  }
+  @inline(__always)
+  func leave(_ thread: UnsafeMutablePointer<shm_thread>) { unsafe shm_entry_leave(cell.word, thread) }
 
-  @inline(never)
-  private func wakeAll() { unsafe _ = shm_futex_wake(cell.word, Int32.max) }
-
-  /// Sleeps until the reader that is in may have left; nil: whatever it reads under. Bounded, as a wake can be lost when its
-  /// sender is killed.
-  @inline(never)
-  func waitForLeave(of lock: UInt32?) {
-    let now = cell.value
-    guard now & Cell.threadMask != 0, now & Cell.ownerDied == 0 else { return }
-    if let lock, what != lock { return }
-    if now & Cell.waiters == 0, unsafe !shm_swap32_ordered(cell.word, now, now | Cell.waiters) { return }
-    var pause = timespec(tv_sec: 0, tv_nsec: 50_000_000)
-    unsafe _ = shm_futex_wait(cell.word, now | Cell.waiters, &pause)
-  }
+  /// Sleeps until the reader that is in may have left; 0: whatever it reads under. The caller holds that lock's cell.
+  func waitForLeave(of lock: UInt32) { unsafe shm_entry_wait(cell.word, lock) }
 }

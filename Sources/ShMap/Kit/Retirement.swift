@@ -19,7 +19,11 @@ final class RetiredPool {
   func mark() throws(PoolError) {
     try RetiredPool.check(mapping, length)
     let base = unsafe mapping.base
-    guard !Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) else { throw .inUse }
+    if Layout.isHeld(unsafe shm_load32_acquire(base + Int(Layout.ownerAt))) {
+      guard PoolFile.isUnlocked(mapping.file) else { throw .inUse }
+      // It died unknown to the kernel (Reader.writerHasEnded); its readers learn it here.
+      unsafe shm_store32_release(base + Int(Layout.ownerAt), Cell.ownerDied)
+    }
     unsafe shm_store32_release(base + Int(Layout.stateAt), Layout.State.retired)
   }
 

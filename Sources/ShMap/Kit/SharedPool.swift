@@ -68,7 +68,7 @@ public struct SharedPool: ~Copyable, Sendable {
   /// `patience` microseconds for a pool of that name to appear.
   ///
   /// Throws `system(ENOENT)` when there is none, `tooShort`, `notAPool`, `wrongVersion`, `wrongContents`, `damaged`,
-  /// `untrusted`, or `system`.
+  /// `untrusted`, `otherNamespace`, or `system`.
   public init(
     attaching place: Place, contents: UInt32 = 0, trust: Trust = Trust(), patience: UInt64 = 0,
     reserve: Int = Pool.defaultReserve
@@ -87,6 +87,9 @@ public struct SharedPool: ~Copyable, Sendable {
     let size = try PoolFile.check(view, length: length)
     guard try view.word(Layout.contentsAt) == contents, try view.word(Layout.rootAt) == 0 else { throw .wrongContents }
     let arenas = try view.word(Layout.arenasAt)
+    let namespace = try view.word(Layout.namespaceAt)
+    let own = shm_pid_namespace()
+    guard namespace == own || namespace == 0 || own == 0 else { throw .otherNamespace }
     guard arenas >= 1, arenas <= Layout.arenaLimit, try view.word(Layout.poolReadersAt) <= Layout.poolReaderLimit,
       try view.word(Layout.lockReadersAt) <= Layout.lockReaderLimit
     else { throw .damaged }
@@ -112,6 +115,7 @@ public struct SharedPool: ~Copyable, Sendable {
     try memory.store(contents, at: Layout.contentsAt)
     try memory.store(keep ? 1 : 0, at: Layout.lifetimeAt)
     try memory.store(shm_random(), at: Layout.seedAt)
+    try memory.store(shm_pid_namespace(), at: Layout.namespaceAt)
     try Heap.initialize(memory)
     try memory.store(UInt32(size), at: Layout.sizeAt)
     return Attachment(mapping, path: path, size: size)

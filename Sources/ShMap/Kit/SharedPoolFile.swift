@@ -46,7 +46,7 @@ enum SharedPoolFile {
         continue
       }
       // One that came between may have taken the empty file for an abandoned one.
-      if lock(file, LOCK_EX | LOCK_NB), fchmod(file, mode & 0o666) == 0, hasName(file) { return file }
+      if PoolFile.lock(file, LOCK_EX | LOCK_NB), fchmod(file, mode & 0o666) == 0, hasName(file) { return file }
       _ = close(file)
     }
     throw .inUse
@@ -60,7 +60,7 @@ enum SharedPoolFile {
       throw error
     }
     defer { _ = close(file) }
-    guard lock(file, LOCK_EX | LOCK_NB) else { throw .inUse }
+    guard PoolFile.lock(file, LOCK_EX | LOCK_NB) else { throw .inUse }
     guard hasName(file) else { return }
     if length > 0 {
       var words: (UInt32, UInt32) = (0, 0)
@@ -79,7 +79,7 @@ enum SharedPoolFile {
     while true {
       do throws(PoolError) {
         let file = try PoolFile.open(path, writable: true, trust: trust).file
-        guard lock(file, LOCK_SH), hasName(file) else {
+        guard PoolFile.lock(file, LOCK_SH), hasName(file) else {
           _ = close(file)
           continue
         }
@@ -92,7 +92,7 @@ enum SharedPoolFile {
         }
         if status.st_size > 0, status.st_size < 16 { return (file, Int(clamping: status.st_size)) }
         // Nobody can be preparing it any more.
-        if lock(file, LOCK_EX | LOCK_NB), hasName(file) { PoolFile.remove(path) }
+        if PoolFile.lock(file, LOCK_EX | LOCK_NB), hasName(file) { PoolFile.remove(path) }
         _ = close(file)
         throw .system(ENOENT)
       } catch {
@@ -104,10 +104,10 @@ enum SharedPoolFile {
   }
 
   /// Lets others attach. False: the file has lost its name meanwhile.
-  static func announce(_ file: Int32) -> Bool { lock(file, LOCK_SH) && hasName(file) }
+  static func announce(_ file: Int32) -> Bool { PoolFile.lock(file, LOCK_SH) && hasName(file) }
 
   /// Whether this descriptor is the only one left; it holds the exclusive lock then.
-  static func isLast(_ file: Int32) -> Bool { lock(file, LOCK_EX | LOCK_NB) }
+  static func isLast(_ file: Int32) -> Bool { PoolFile.lock(file, LOCK_EX | LOCK_NB) }
 
   /// Removes the name if it still leads to this file.
   static func remove(_ path: [UInt8], leadingTo file: Int32) {
@@ -117,13 +117,6 @@ enum SharedPoolFile {
       mine.st_ino == named.st_ino, mine.st_dev == named.st_dev
     else { return }
     PoolFile.remove(path)
-  }
-
-  private static func lock(_ file: Int32, _ operation: Int32) -> Bool {
-    while flock(file, operation) != 0 {
-      guard shm_errno() == EINTR else { return false }
-    }
-    return true
   }
 
   private static func hasName(_ file: Int32) -> Bool {

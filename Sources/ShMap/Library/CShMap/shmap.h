@@ -75,8 +75,8 @@ struct shmap {
  *
  * NULL and errno: EINVAL (arguments, name), EBUSY (the pool to be made is in use), ENOENT (no pool of that name), EPERM
  * (the file belongs to another user, is writable by all, or a link), EMEDIUMTYPE (not a pool), EPROTONOSUPPORT (another version
- * of the layout), EPROTOTYPE (of another kind of contents), ENODATA (shorter than it says), EUCLEAN (damaged), or that of a
- * system call, or what user_init returned (positive or negative). */
+ * of the layout), EPROTOTYPE (of another kind of contents), ENODATA (shorter than it says), EUCLEAN (damaged), EXDEV (made in
+ * another PID namespace), or that of a system call, or what user_init returned (positive or negative). */
 struct shmap *shmap_init(const char *name, uint32_t flags, size_t user_len,
                          int (*user_init)(struct shmap *shmap, void __as_shared *user),
                          int (*user_destroy)(struct shmap *shmap, void __as_shared *user));

@@ -71,6 +71,7 @@ func errno(_ error: PoolError) -> Int32 {
   case .wrongVersion: EPROTONOSUPPORT
   case .wrongContents: EPROTOTYPE
   case .tooShort: ENODATA
+  case .otherNamespace: EXDEV
   case .damaged: EUCLEAN
   case .untrusted, .notHolder: EPERM
   case .inUse: EBUSY

@@ -15,14 +15,16 @@ public func shmap_mutex_init(_ handle: UnsafeMutablePointer<shmap>?, _ mutex: Un
 public func shmap_mutex_lock(_ handle: UnsafeMutablePointer<shmap>?, _ mutex: UnsafeMutablePointer<shmap_mutex>?)
   -> Int32
 {
-  unsafe taking(handle) { session throws(PoolError) in try unsafe session.lockMutex(try offset(mutex)) }
+  if unsafe shm_mutex_take(attachment(handle), UInt(bitPattern: mutex)) { return 0 }
+  return unsafe lock(handle, mutex)
 }
 
 @c @implementation
 public func shmap_mutex_unlock(_ handle: UnsafeMutablePointer<shmap>?, _ mutex: UnsafeMutablePointer<shmap_mutex>?)
   -> Int32
 {
-  unsafe status(handle) { session throws(PoolError) in try unsafe session.unlockMutex(try offset(mutex)) }
+  if unsafe shm_mutex_give(attachment(handle), UInt(bitPattern: mutex)) == 0 { return 0 }
+  return unsafe unlock(handle, mutex)
 }
 
 @c @implementation
@@ -102,6 +104,24 @@ public func shmap_rwlock_destroy(_ handle: UnsafeMutablePointer<shmap>?, _ lock:
   -> Int32
 {
   unsafe destroyLock(handle, lock)
+}
+
+/// What a pool's handle is to CSystem, which takes and gives a free mutex by itself.
+@inline(__always)
+private func attachment(_ handle: Handle?) -> UnsafePointer<shm_attachment>? {
+  unsafe UnsafeRawPointer(handle)?.assumingMemoryBound(to: shm_attachment.self)
+}
+
+// The long ways are functions of their own, so that the short ones need no stack.
+
+@inline(never)
+private func lock(_ handle: Handle?, _ mutex: UnsafeRawPointer?) -> Int32 {
+  unsafe taking(handle) { session throws(PoolError) in try unsafe session.lockMutex(try offset(mutex)) }
+}
+
+@inline(never)
+private func unlock(_ handle: Handle?, _ mutex: UnsafeRawPointer?) -> Int32 {
+  unsafe status(handle) { session throws(PoolError) in try unsafe session.unlockMutex(try offset(mutex)) }
 }
 
 private func clear(_ handle: Handle?, _ lock: UnsafeMutableRawPointer?, _ bytes: Int) -> Int32 {

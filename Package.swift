@@ -149,6 +149,7 @@ let benchmarks: [Target] = [
   .executableTarget(
     name: "demo", dependencies: ["BenchSupport", "MapperClient", "Database"], path: "Benchmarks/Demo"),
   .executableTarget(name: "times-c", dependencies: ["CShmapper"], path: "Benchmarks/TimesC"),
+  .executableTarget(name: "times-sdbus", dependencies: ["CLibSystemd"], path: "Benchmarks/TimesSDBus"),
   .executableTarget(
     name: "bench", dependencies: ["BenchSupport", "Database", "ShMap"],
     path: "Benchmarks/Bench"),

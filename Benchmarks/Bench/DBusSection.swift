@@ -52,7 +52,9 @@ struct DBusSection {
     fact("resident at the most, until then", Double(peakMemory(of: mapper.process.pid)) / 1024, "KB")
     for measurement in try calls(on: mapper, subject) { report.add(measurement) }
     memoryFacts("after all calls")
-    if subject.isOurs { try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report) }
+    guard subject.isOurs else { return }
+    try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report)
+    if treeName == "stress" { try PreloadSection(treeName: treeName, stage: stage).run(mapper, into: &report) }
   }
 
   /// All shapes in turn, several times over, so that a disturbance of the machine hits all of them alike.

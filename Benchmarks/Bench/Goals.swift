@@ -35,6 +35,14 @@ extension Report {
       }
     }
 
+    let (_, preloaded) = PreloadSection.questions[0]
+    if let here = median(PreloadSection.line(preloaded, preloaded: true), ours) {
+      let line = PreloadSection.line(preloaded, preloaded: true)
+      add(Goal(tree: treeName, what: line, bound: .atMost(3), measured: here, unit: " us"))
+      let there = median(PreloadSection.line(preloaded, preloaded: false), ours)
+      ratio("\(line), against D-Bus", there, here, .atLeast(10))
+    }
+
     if let ours = median(WaitersSection.waitersLine, "shmapper"),
       let others = median(WaitersSection.waitersLine, "other mapper")
     {

@@ -44,32 +44,19 @@ struct InProcessSection {
     let outputs = try Asker.allCases.map { asker in
       let run = try Run(asker.command(sensor), environment: environment, within: 60)
       guard run.end == .exit(0) else { throw Failure("\(asker.command(sensor)[0]): \(run.error)") }
-      return (asker, run.output)
+      let output = TimesOutput(run.output)
+      // The first answer of all comes over D-Bus.
+      guard output.facts["over-bus", default: .max] < 100 else { throw Failure("the pool did not answer") }
+      return (asker, output)
     }
     for question in InProcessSection.questions {
       for (asker, output) in outputs {
-        let (answers, samples) = try read(output, question.word)
+        let (answers, samples) = try output.samples(of: question.word)
         report.add(
           Measurement(
             tree: treeName, section: InProcessSection.title, line: InProcessSection.line(question.title, asker),
             unit: "us", subject: "shmapper", answers: answers, samples: samples))
       }
     }
-  }
-
-  /// The samples of one question in what a program has printed: `WORD ANSWERS NANOSECONDS`.
-  private func read(_ output: String, _ word: String) throws -> (answers: Int, Samples) {
-    var answers = 0
-    var samples = Samples()
-    for line in output.split(separator: "\n") {
-      let words = line.split(separator: " ")
-      // The first answer of all comes over D-Bus.
-      if words[0] == "over-bus", let calls = Int(words[1]), calls > 100 { throw Failure("the pool did not answer") }
-      guard words[0] == word, words.count == 3, let count = Int(words[1]), let time = Double(words[2]) else { continue }
-      answers = count
-      samples.add(time / 1e3)
-    }
-    guard samples.count > 0 else { throw Failure("no samples of \(word)") }
-    return (answers, samples)
   }
 }

@@ -74,6 +74,44 @@ EXPORT int sd_bus_call(sd_bus *bus, sd_bus_message *m, uint64_t usec, sd_bus_err
   return result != PRELOAD_PASS ? result : preload_real_call(bus, m, usec, error, reply);
 }
 
+/* The arguments of a call to the mapper as they were handed in. False: too many for here, or none that libsystemd would take. */
+static bool gather(const char *types, va_list arguments, struct preload_arguments *found, const char **names, size_t room) {
+  size_t strings = 0, lists = 0;
+  for (const char *type = types; *type; type++) {
+    if (*type == 'i') {
+      found->depth = va_arg(arguments, int);
+    } else if (*type == 's' || *type == 'o') {
+      if (strings == 3 || !(found->strings[strings++] = va_arg(arguments, const char *))) return false;
+    } else if (type[0] == 'a' && type[1] == 's' && lists < 2) {
+      unsigned count = va_arg(arguments, unsigned);
+      if (count > room) return false;
+      for (unsigned i = 0; i < count; i++)
+        if (!(names[i] = va_arg(arguments, const char *))) return false;
+      found->names[lists] = names;
+      found->counts[lists++] = count;
+      names += count;
+      room -= count;
+      type++;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* A call to the mapper, answered without being written. */
+static int answer_unwritten(
+    sd_bus *bus, const char *path, const char *interface, const char *member, sd_bus_error *error, sd_bus_message **reply,
+    const char *types, va_list arguments) {
+  struct preload_arguments found = {0};
+  const char *names[32];
+  va_list copy;
+  va_copy(copy, arguments);
+  bool is_whole = types && gather(types, copy, &found, names, sizeof names / sizeof *names);
+  va_end(copy);
+  return is_whole ? preload_call_method(bus, path, interface, member, types, &found, error, reply) : PRELOAD_PASS;
+}
+
 EXPORT int sd_bus_call_methodv(
     sd_bus *bus, const char *destination, const char *path, const char *interface, const char *member, sd_bus_error *error,
     sd_bus_message **reply, const char *types, va_list arguments) {
@@ -83,6 +121,10 @@ EXPORT int sd_bus_call_methodv(
     int r = real(bus, destination, path, interface, member, error, reply, types, arguments);
     preload_heard();
     return r;
+  }
+  if (preload_is_mapper(destination)) {
+    int r = answer_unwritten(bus, path, interface, member, error, reply, types, arguments);
+    if (r != PRELOAD_PASS) return r;
   }
   preload_has_systemd();
   if (sd_bus_is_open(bus) <= 0) return sd_bus_error_set_errno(error, -ENOTCONN);

@@ -37,6 +37,7 @@
   DO(sd_bus_slot *, sd_bus_slot_unref, (sd_bus_slot *slot), slot) \
   DO(int, sd_bus_slot_set_floating, (sd_bus_slot *slot, int b), slot, b) \
   DO(int, sd_bus_slot_set_destroy_callback, (sd_bus_slot *slot, sd_bus_destroy_t callback), slot, callback) \
+  DO(int, sd_bus_message_new, (sd_bus *bus, sd_bus_message **m, uint8_t type), bus, m, type) \
   DO(int, sd_bus_message_new_method_call, \
      (sd_bus *bus, sd_bus_message **m, const char *destination, const char *path, const char *interface, \
       const char *member), \
@@ -72,6 +73,7 @@
   DO(int, sd_bus_message_is_method_error, (sd_bus_message *m, const char *name), m, name) \
   DO(int, sd_bus_message_appendv, (sd_bus_message *m, const char *types, va_list arguments), m, types, arguments) \
   DO(int, sd_bus_message_append_basic, (sd_bus_message *m, char type, const void *value), m, type, value) \
+  DO(int, sd_bus_message_append_string_space, (sd_bus_message *m, size_t size, char **space), m, size, space) \
   DO(int, sd_bus_message_open_container, (sd_bus_message *m, char type, const char *contents), m, type, contents) \
   DO(int, sd_bus_message_close_container, (sd_bus_message *m), m) \
   DO(int, sd_bus_message_read_basic, (sd_bus_message *m, char type, void *value), m, type, value) \

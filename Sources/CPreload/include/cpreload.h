@@ -4,6 +4,7 @@
  * they ask the Swift half (Sources/Compat/Preload) and call libsystemd's own function when that has no answer. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
@@ -26,8 +27,20 @@ void *preload_find(const char *name, const char *version);
 /* The bus whose sd_bus_process this thread is in; NULL: none. */
 sd_bus *preload_in_process(void);
 
+/* The arguments of a call to the mapper, in their order: texts, a depth, lists of names. */
+struct preload_arguments {
+  const char *strings[3];
+  int32_t depth;
+  const char *const *names[2];
+  size_t counts[2];
+};
+
 /* The Swift half. */
 int32_t preload_call(sd_bus *bus, sd_bus_message *m, uint64_t usec, sd_bus_error *error, sd_bus_message **reply);
+/* The same for a call that is not written yet; it need not be if this knows the answer. */
+int32_t preload_call_method(
+    sd_bus *bus, const char *path, const char *interface, const char *member, const char *types,
+    const struct preload_arguments *arguments, sd_bus_error *error, sd_bus_message **reply);
 int32_t preload_call_async(
     sd_bus *bus, bool with_slot, sd_bus_message *m, sd_bus_message_handler_t callback, void *userdata, uint64_t usec);
 /* A reply of somebody else than the mapper was received. */

@@ -7,7 +7,8 @@ import ShMap
 
 extension Client {
   public enum PoolAnswer {
-    case found(PackedAnswer)
+    /// The visitor has it, since its last `restart()`.
+    case found
     /// The mapper's ResourceNotFound.
     case notFound
     /// The pool may not answer at this moment, or not this question: ask over D-Bus.
@@ -18,21 +19,23 @@ extension Client {
   public var mayAskPool: Bool { acquire() != nil || (follow() && acquire() != nil) }
 
   /// Asks the pool under the client's mode, and nobody else.
-  public func askPool(_ question: borrowing Question) -> PoolAnswer {
+  public func askPool<V: ClientVisitor>(_ question: borrowing Question, _ visitor: inout V) -> PoolAnswer {
     guard let pool = acquire() else { return .unavailable }
-    return ask(question, in: pool)
+    return ask(question, in: pool, &visitor)
   }
 
   /// Asks what is left of a mapper that is dead: for the case that nobody answered on D-Bus.
-  public func askLastState(_ question: borrowing Question) -> PoolAnswer {
+  public func askLastState<V: ClientVisitor>(_ question: borrowing Question, _ visitor: inout V) -> PoolAnswer {
     guard let pool = currentPool(), !pool.reader.writerIsAlive else { return .unavailable }
-    return ask(question, in: pool)
+    return ask(question, in: pool, &visitor)
   }
 
-  private func ask(_ question: borrowing Question, in pool: Attachment) -> PoolAnswer {
-    var packer = Packer(answer: PackedAnswer())
-    guard question.isSendable, let isFound = read(question, in: pool, &packer) else { return .unavailable }
-    return isFound ? .found(packer.answer) : .notFound
+  private func ask<V: ClientVisitor>(
+    _ question: borrowing Question, in pool: Attachment, _ visitor: inout V
+  ) -> PoolAnswer {
+    visitor.restart()
+    guard question.isSendable, let isFound = read(question, in: pool, &visitor) else { return .unavailable }
+    return isFound ? .found : .notFound
   }
 
   /// Another one for each pool that was opened; 0: none yet.

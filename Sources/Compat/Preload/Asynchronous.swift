@@ -25,7 +25,7 @@ public func preload_call_async(
     Statistics.count(.slot)
     return PRELOAD_PASS
   }
-  guard let state = unsafe state(of: bus, for: call), let client = state.client else {
+  guard let method = call.method, let state = unsafe state(of: bus, for: call) else {
     return unsafe pass(call, bus, callback, userdata, timeout)
   }
   guard state.callsUnderway == 0 else {
@@ -33,14 +33,14 @@ public func preload_call_async(
     return unsafe pass(call, bus, callback, userdata, timeout)
   }
   guard call.seal() else { return unsafe pass(call, bus, callback, userdata, timeout) }
-  let builder = ReplyBuilder(to: call, from: state)
+  let builder = unsafe ReplyBuilder(to: call.message, of: method, from: state)
   let reply: OpaquePointer?
-  switch call.ask(client) {
+  switch call.ask(state) {
   case .unavailable:
     Statistics.count(.behind)
     return unsafe pass(call, bus, callback, userdata, timeout)
   case .notFound: unsafe reply = builder.notFound()
-  case .found(let answer): unsafe reply = builder.reply(with: answer)
+  case .found: unsafe reply = builder.answer()
   }
   guard let reply = unsafe reply else { return -ENOMEM }
   defer { unsafe _ = sd_bus_message_unref(reply) }

@@ -4,6 +4,7 @@
 // A connection belongs to one thread at a time, as sd-bus demands; so does its state. It goes with the connection and does not
 // keep it alive: it hangs on a floating filter.
 
+import BusReplies
 import CLibSystemd
 import CPreload
 import CSystem
@@ -12,8 +13,10 @@ import MapperClient
 
 @safe final class BusState: @unchecked Sendable {
   private(set) var client: Client?
-  /// The sender of replies: the mapper's unique name, as the pool has it.
-  private(set) var mapperName = ByteString("xyz.openbmc_project.ObjectMapper")
+  /// The answer that is being put into a reply.
+  var answer = WireAnswer()
+  /// The sender of replies: the mapper's unique name, as the pool has it, with a zero byte behind.
+  private var mapperName = ByteString("xyz.openbmc_project.ObjectMapper").bytes + [0]
   private let bus: OpaquePointer
   private var filter: OpaquePointer?
   private var wakeup = Wakeup()
@@ -42,6 +45,8 @@ import MapperClient
     unsafe self.bus = bus
     guard watch() else { return nil }
   }
+
+  deinit { answer.free() }
 
   private static func behind(_ me: UnsafeMutableRawPointer?) -> BusState {
     unsafe Unmanaged<BusState>.fromOpaque(me!).takeUnretainedValue()
@@ -94,8 +99,17 @@ import MapperClient
     guard let client else { return }
     let pool = client.poolNumber
     if pool != namedPool, let name = client.mapperUniqueName {
-      mapperName = name
+      mapperName = name.bytes + [0]
       namedPool = pool
+    }
+  }
+
+  /// From the mapper, to this connection. False without memory.
+  @unsafe func address(_ reply: OpaquePointer) -> Bool {
+    var mine: UnsafePointer<CChar>?
+    return unsafe mapperName.withUnsafeBytes { name in
+      unsafe sd_bus_message_set_sender(reply, name.baseAddress!.assumingMemoryBound(to: CChar.self)) >= 0
+        && sd_bus_get_unique_name(bus, &mine) >= 0 && sd_bus_message_set_destination(reply, mine) >= 0
     }
   }
 

@@ -92,27 +92,57 @@ public func preload_call(
     BusStates.noteHeard()
     return result
   }
-  guard unsafe sd_bus_error_is_set(error) <= 0, let state = unsafe state(of: bus, for: call), let client = state.client,
-    unsafe hasSentAll(bus), call.seal()
+  guard unsafe sd_bus_error_is_set(error) <= 0, let state = unsafe state(of: bus, for: call), let method = call.method
   else { return unsafe pass(call, bus, timeout, error, reply) }
-  let builder = ReplyBuilder(to: call, from: state)
-  switch call.ask(client) {
+  guard unsafe hasSentAll(bus), call.seal() else {
+    Statistics.count(.behind)
+    return unsafe pass(call, bus, timeout, error, reply)
+  }
+  let builder = unsafe ReplyBuilder(to: call.message, of: method, from: state)
+  switch call.ask(state) {
   case .unavailable:
     Statistics.count(.behind)
     return unsafe pass(call, bus, timeout, error, reply)
   case .notFound: return unsafe deliver(builder.notFound(), error, reply)
-  case .found(let answer): return unsafe deliver(builder.reply(with: answer), error, reply)
+  case .found: return unsafe deliver(builder.answer(), error, reply)
   }
+}
+
+/// A call that is not written yet, on a connection that is known: in the normal case it need not be. PRELOAD_PASS: write it.
+@c(preload_call_method)
+public func preload_call_method(
+  _ bus: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ interface: UnsafePointer<CChar>?,
+  _ member: UnsafePointer<CChar>?, _ signature: UnsafePointer<CChar>?,
+  _ arguments: UnsafePointer<preload_arguments>?, _ error: UnsafeMutablePointer<sd_bus_error>?,
+  _ reply: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  guard Setting.isOn, let bus = unsafe bus, unsafe isConnection(bus), let path = unsafe path,
+    let interface = unsafe interface, let member = unsafe member, let signature = unsafe signature,
+    let arguments = unsafe arguments, unsafe sd_bus_error_is_set(error) <= 0,
+    let method = unsafe MapperMethod(path: path, interface: interface, member: member, signature: signature),
+    unsafe sd_bus_is_ready(bus) > 0, let state = unsafe BusStates.known(bus), let client = state.client
+  else { return PRELOAD_PASS }
+  unsafe BusStates.hearOther(than: bus)
+  state.hearCurrentMessage()
+  guard client.isDaemonAlive == true, unsafe hasSentAll(bus) else { return PRELOAD_PASS }
+  let answer = unsafe method.ask(path, arguments.pointee) { question in client.askPool(question, &state.answer) }
+  if case .unavailable = answer { return PRELOAD_PASS }
+  state.learnMapperName()
+  // What the reply is a reply to: nobody sees more of it than its number.
+  var call: OpaquePointer?
+  defer { unsafe _ = sd_bus_message_unref(call) }
+  guard unsafe sd_bus_message_new(bus, &call, UInt8(SD_BUS_MESSAGE_METHOD_CALL)) >= 0, let call = unsafe call,
+    unsafe sd_bus_message_seal(call, MapperCall.cookies.next(), 0) >= 0
+  else { return PRELOAD_PASS }
+  let builder = unsafe ReplyBuilder(to: call, of: method, from: state)
+  if case .notFound = answer { return unsafe deliver(builder.notFound(), error, reply) }
+  return unsafe deliver(builder.answer(), error, reply)
 }
 
 /// Whether nothing waits to be written to the socket: a call over D-Bus would take it along.
 private func hasSentAll(_ bus: OpaquePointer) -> Bool {
   var count: UInt64 = 0
-  guard unsafe sd_bus_get_n_queued_write(bus, &count) >= 0, count == 0 else {
-    Statistics.count(.behind)
-    return false
-  }
-  return true
+  return unsafe sd_bus_get_n_queued_write(bus, &count) >= 0 && count == 0
 }
 
 /// Makes the call over D-Bus and learns from its success; from its failure, when the mapper is dead, that its last state is
@@ -138,12 +168,13 @@ private func pass(
   }
   guard isSilence(result), call.isRight, client.isDaemonAlive == false, call.rewind() else { return result }
   state.learnMapperName()
-  let builder = ReplyBuilder(to: call, from: state)
+  guard let method = call.method else { return result }
+  let builder = unsafe ReplyBuilder(to: call.message, of: method, from: state)
   let last: OpaquePointer?
-  switch call.askLastState(client) {
+  switch call.askLastState(state) {
   case .unavailable: return result
   case .notFound: unsafe last = builder.notFound()
-  case .found(let answer): unsafe last = builder.reply(with: answer)
+  case .found: unsafe last = builder.answer()
   }
   unsafe sd_bus_error_free(error)
   return unsafe deliver(last, error, reply)

@@ -7,40 +7,32 @@ import MapperClient
 
 @safe struct ReplyBuilder {
   private let call: OpaquePointer
-  private let contents: StaticString
-  private let isProperty: Bool
-  private let isWholeInterface: Bool
-  private let sender: ByteString
+  private let method: MapperMethod
+  private let state: BusState
 
   /// The call has to be sealed, and to outlive this.
-  init(to call: borrowing MapperCall, from state: BusState) {
-    unsafe self.call = unsafe call.message
-    contents = call.contents
-    isProperty = call.isProperty
-    isWholeInterface = call.isWholeInterface
-    sender = state.mapperName
+  @unsafe init(to call: OpaquePointer, of method: MapperMethod, from state: BusState) {
+    unsafe self.call = call
+    self.method = method
+    self.state = state
   }
 
-  /// The reply with an answer in it. The caller owns it; nil: no memory.
-  func reply(with answer: PackedAnswer) -> OpaquePointer? {
+  /// The reply with the state's answer in it. The caller owns it; nil: it cannot be made.
+  func answer() -> OpaquePointer? {
+    defer { state.answer.free(above: 1 << 16) }
     var message: OpaquePointer?
     guard unsafe sd_bus_message_new_method_return(call, &message) >= 0, let message = unsafe message else { return nil }
-    if isWholeInterface {
+    if method.isWholeInterface {
       unsafe open("a", "{sv}", in: message)
       unsafe open("e", "sv", in: message)
       unsafe _ = sd_bus_message_append_basic(message, CChar(UInt8(ascii: "s")), StaticString("endpoints").cString)
     }
-    if isProperty { unsafe open("v", "as", in: message) }
-    var writer = unsafe ReplyWriter(message)
-    writer.openArray(contents)
-    answer.replay(to: &writer)
-    writer.close()
-    if isProperty { writer.close() }
-    if isWholeInterface {
-      writer.close()
-      writer.close()
+    if method.isProperty { unsafe open("v", "as", in: message) }
+    let result = unsafe state.answer.append(to: message, as: method.shape)
+    for _ in 0..<(method.isWholeInterface ? 3 : method.isProperty ? 1 : 0) {
+      unsafe _ = sd_bus_message_close_container(message)
     }
-    guard writer.result >= 0 else {
+    guard result >= 0 else {
       unsafe sd_bus_message_unref(message)
       return nil
     }
@@ -64,8 +56,7 @@ import MapperClient
 
   private func seal(_ message: OpaquePointer?) -> OpaquePointer? {
     guard let message = unsafe message else { return nil }
-    let isNamed = unsafe sender.withCString { unsafe sd_bus_message_set_sender(message, $0) } >= 0
-    guard isNamed, unsafe sd_bus_message_seal(message, MapperCall.cookies.next(), 0) >= 0,
+    guard unsafe state.address(message), unsafe sd_bus_message_seal(message, MapperCall.cookies.next(), 0) >= 0,
       unsafe sd_bus_message_rewind(message, 1) >= 0
     else {
       unsafe sd_bus_message_unref(message)

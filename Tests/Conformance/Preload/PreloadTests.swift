@@ -44,7 +44,8 @@ struct PreloadTests {
   @Test(
     "programs of every kind print the same with and without the library",
     arguments: [
-      ("sync", "synchronous"), ("threads", "synchronous"), ("fork", "synchronous"), ("constant", "synchronous"),
+      ("sync", "synchronous"), ("method", "synchronous"), ("threads", "synchronous"), ("fork", "synchronous"),
+      ("constant", "synchronous"),
       ("event", "asynchronous"), ("wait", "asynchronous"), ("level", "asynchronous"), ("edge", "asynchronous"),
     ])
   func kinds(_ kind: String, _ calls: String) throws { try same([try Programs.kinds.get(), kind], calls: calls) }

@@ -1,6 +1,6 @@
 /* The ways in which programs make calls: the same calls in each, the same output with and without the preload library.
  *
- *   kinds sync | slot | threads | fork | event | wait | level | edge | constant | filter */
+ *   kinds sync | method | slot | threads | fork | event | wait | level | edge | constant | filter */
 #define _GNU_SOURCE
 #include "show.h"
 
@@ -64,6 +64,73 @@ static void synchronous(sd_bus *bus, FILE *out) {
   show_rest(out, reply);
   fputc('\n', out);
   sd_bus_message_unref(reply);
+}
+
+/* What the program sees of a reply beside its contents. */
+static void show_envelope(FILE *out, sd_bus *bus, sd_bus_message *m) {
+  const char *mine = NULL, *destination = sd_bus_message_get_destination(m), *sender = sd_bus_message_get_sender(m);
+  uint64_t cookie = 0, reply_cookie = 0;
+  uint8_t type = 0;
+  CHECK(sd_bus_get_unique_name(bus, &mine));
+  CHECK(sd_bus_message_get_cookie(m, &cookie));
+  CHECK(sd_bus_message_get_reply_cookie(m, &reply_cookie));
+  CHECK(sd_bus_message_get_type(m, &type));
+  fprintf(out, "from %s to me: %d on my bus: %d type: %d numbered: %d %d expects: %d empty: %d end: %d\n", sender,
+          destination && strcmp(destination, mine) == 0, sd_bus_message_get_bus(m) == bus, type, cookie != 0,
+          reply_cookie != 0, sd_bus_message_get_expect_reply(m), sd_bus_message_is_empty(m),
+          sd_bus_message_at_end(m, 1));
+}
+
+/* Calls whose arguments stand in the program's text. */
+#define METHOD(object, interface, member, ...)                                                                      \
+  {                                                                                                                 \
+    sd_bus_error error = SD_BUS_ERROR_NULL;                                                                         \
+    sd_bus_message *reply = NULL;                                                                                   \
+    int result = sd_bus_call_method(bus, MAPPER, object, interface, member, &error, &reply, __VA_ARGS__);           \
+    if (result >= 0) show_envelope(out, bus, reply);                                                                \
+    show(out, member, result, reply, &error);                                                                       \
+    sd_bus_message_unref(reply);                                                                                    \
+    sd_bus_error_free(&error);                                                                                      \
+  }
+#define ASK(member, ...) METHOD(MAPPER_PATH, MAPPER, member, __VA_ARGS__)
+#define TEN "i.A", "i.B", "i.C", "i.D", "i.E", "i.F", "i.G", "i.H", "i.I", "i.J"
+
+static void methods(sd_bus *bus, FILE *out) {
+  static const char *const chassis = SENSORS "/t/a/chassis";
+  for (int round = 0; round < 3; round++) {
+    ASK("GetObject", "sas", SENSORS "/t/a", 0)
+    ASK("GetObject", "sas", SENSORS "/t/a", 2, "i.Nothing", "i.Other")
+    ASK("GetObject", "sas", SENSORS "/t/nobody", 0)
+    ASK("GetObject", "sas", "", 0)
+    ASK("GetObject", "sas", "/not\xff utf-8", 0)
+    ASK("GetObject", "sas", SENSORS "/t/a", 1, "\xff")
+    ASK("GetObject", "sas", NULL, 0)
+    ASK("GetObject", "sas", SENSORS "/t/a", 41, TEN, TEN, TEN, TEN, "i.Value")
+    ASK("GetObject", "s", SENSORS "/t/a")
+    ASK("GetNothing", "sas", SENSORS "/t/a", 0)
+    ASK("GetAncestors", "sas", SENSORS "/t/a", 0)
+    ASK("GetAncestors", "sas", SENSORS "/t/a", 1, "i.Value")
+    ASK("GetSubTree", "sias", "/", 0, 2, "i.Value", "i.Board")
+    ASK("GetSubTree", "sias", SENSORS, 1, 0)
+    ASK("GetSubTree", "sias", SENSORS, 0, 1, "i.Nothing")
+    ASK("GetSubTreePaths", "sias", SENSORS, 0, 1, "i.Value")
+    ASK("GetSubTreePaths", "sias", SENSORS, 0, 1, "i.Nothing")
+    ASK("GetSubTreePaths", "sias", SENSORS, -7, 0)
+    ASK("GetAssociatedSubTree", "ooias", chassis, "/", 0, 0)
+    ASK("GetAssociatedSubTree", "ooias", "no path", "/", 0, 0)
+    ASK("GetAssociatedSubTreePaths", "ooias", chassis, "/xyz", 0, 1, "i.Board")
+    ASK("GetAssociatedSubTreeById", "ssassas", "a", SENSORS, 1, "i.Value", "chassis", 1, "i.Board")
+    ASK("GetAssociatedSubTreePathsById", "ssassas", "a", SENSORS, 2, "i.Value", "i.Other", "chassis", 1, "i.Board")
+    ASK("GetAssociatedSubTreePathsById", "ssassas", "a", SENSORS, 0, "chassis", 0)
+    METHOD(chassis, PROPERTIES, "Get", "ss", ASSOCIATION, "endpoints")
+    METHOD(chassis, PROPERTIES, "Get", "ss", ASSOCIATION, "nothing")
+    METHOD(chassis, PROPERTIES, "GetAll", "s", ASSOCIATION)
+    METHOD("/nothing/here", PROPERTIES, "Get", "ss", ASSOCIATION, "endpoints")
+    METHOD("no path", PROPERTIES, "Get", "ss", ASSOCIATION, "endpoints")
+    METHOD("/elsewhere", MAPPER, "GetObject", "sas", SENSORS "/t/a", 0)
+    /* An answer that nobody takes. */
+    CHECK(sd_bus_call_method(bus, MAPPER, MAPPER_PATH, MAPPER, "GetObject", NULL, NULL, "sas", SENSORS "/t/a", 0));
+  }
 }
 
 /* Asynchronous calls: each answer makes the next call, three chains at once. */
@@ -223,6 +290,7 @@ int main(int count, char **arguments) {
   }
   sd_bus *bus = opened();
   if (strcmp(kind, "sync") == 0) synchronous(bus, stdout);
+  else if (strcmp(kind, "method") == 0) methods(bus, stdout);
   else if (strcmp(kind, "slot") == 0) slots(bus);
   else if (strcmp(kind, "constant") == 0) {
     /* The thread's default connection by its number, and many connections one after the other, at the same address. */

@@ -78,6 +78,18 @@ struct LibMapperTests {
     #expect(services.count == 2)
   }
 
+  @Test(
+    "who asks for a name and announces an object finds it at once",
+    arguments: PrivateBus.Kind.allCases.filter { $0.isInstalled },
+    ["once", "callback", "after"])
+  func ownAnnouncement(_ bus: PrivateBus.Kind, _ moment: String) throws {
+    let world = try World(bus)
+    try world.startReadyMapper()
+    for access in PoolAccess.allCases {
+      #expect(try world.run(six("self", moment), access.environment).output == "result 0\n", "\(access)")
+    }
+  }
+
   @Test("what the mapper does not know is -EIO", arguments: PoolAccess.allCases)
   func unknown(_ access: PoolAccess) throws {
     let world = try World()

@@ -3,8 +3,10 @@
 //
 // The pool answers only
 // - on the thread that made the first call, while no message that has arrived is waiting to be seen,
-// - after the mapper has answered on this connection once, and has caught up with all that was heard since (Client), and
-// - if the connection owns no name: else it may have sent signals that the mapper follows, and nobody tells us what it sent.
+// - after the mapper has answered on this connection once, and has caught up with all that was heard since (Client),
+// - if the connection owns no name: else it may have sent signals that the mapper follows, and nobody tells us what it sent,
+// - and if it cannot be about to own one: while no call is waiting for its reply, and none is being answered, there is none that
+//   has asked for a name, but by a message that was written by hand to want no reply.
 //
 // It is bound to the connection by a filter that sd-bus drops with it, and holds no reference to it.
 
@@ -73,11 +75,23 @@ import ShMap
 
   /// The pool's answer: 0 and a reply, -EIO, or nil when the mapper has to be asked.
   @unsafe func answer(_ path: ObjectPath, _ reply: UnsafeMutablePointer<OpaquePointer?>) -> Int32? {
-    var waiting: UInt64 = 0
-    guard ownsNames == false, pthread_equal(thread, pthread_self()) != 0, unsafe sd_bus_is_open(bus) > 0,
-      unsafe sd_bus_get_n_queued_read(bus, &waiting) >= 0, waiting == 0, client.mayAskPool
+    guard ownsNames == false, pthread_equal(thread, pthread_self()) != 0, unsafe sd_bus_is_open(bus) > 0, isQuiet,
+      client.mayAskPool
     else { return nil }
     return unsafe read(path, reply)
+  }
+
+  /// Whether the connection is doing nothing: no message waits to be seen, none to be sent, no call for its reply, and no reply
+  /// is being handled.
+  private var isQuiet: Bool {
+    var (unsent, timeout, longest): (UInt64, UInt64, UInt64) = (0, 0, 0)
+    guard unsafe sd_bus_get_n_queued_write(bus, &unsent) >= 0, unsent == 0,
+      // 0 only if sd-bus has nothing to wait for but the socket. A call that may take for ever it does not count.
+      unsafe sd_bus_get_timeout(bus, &timeout) == 0,
+      unsafe sd_bus_get_method_call_timeout(bus, &longest) >= 0, longest != UInt64.max
+    else { return false }
+    guard let current = unsafe sd_bus_get_current_message(bus) else { return true }
+    return unsafe sd_bus_message_get_reply_cookie(current, &timeout) < 0
   }
 
   /// What is left of a mapper that is dead, in the same form.

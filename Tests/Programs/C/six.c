@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static sd_bus *bus;
 static sd_event *loop;
@@ -61,6 +62,23 @@ static int print_object(sd_bus_message *reply) {
   return 0;
 }
 
+static int is_named;
+
+static int announce_and_look(void) {
+  sd_bus_message *reply = NULL;
+  sd_bus_emit_signal(bus, "/", "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", "oa{sa{sv}}", "/self", 1, "i.self", 0);
+  int result = mapper_get_object(bus, "/self", &reply);
+  sd_bus_message_unref(reply);
+  return result < 0 ? result : 0;
+}
+
+static int named(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+  (void)reply, (void)error;
+  is_named = 1;
+  if (userdata) *(int *)userdata = announce_and_look();
+  return 0;
+}
+
 int main(int count, char **words) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   const char *command = words[1];
@@ -78,6 +96,20 @@ int main(int count, char **words) {
     }
     if (result >= 0) result = print_object(reply) ? -EBADMSG : 0;
     sd_bus_message_unref(reply);
+  } else if (!strcmp(command, "self")) {
+    /* Asks for a name, announces an object and looks it up: at once, in the callback of the request, or right after that. */
+    sd_bus_message *reply = NULL;
+    for (int round = 0; round < 3; ++round) {
+      result = mapper_get_object(bus, "/xyz", &reply);
+      reply = sd_bus_message_unref(reply);
+      while (sd_bus_process(bus, NULL) > 0) {}
+      usleep(300000);
+    }
+    int in_callback = !strcmp(rest[0], "callback");
+    sd_bus_request_name_async(bus, NULL, "com.self", 0, named, in_callback ? &result : NULL);
+    while (strcmp(rest[0], "once") && !is_named)
+      if (sd_bus_process(bus, NULL) == 0) sd_bus_wait(bus, 1000000);
+    if (!in_callback) result = announce_and_look();
   } else if (!strcmp(command, "get-service")) {
     char *service = NULL;
     result = mapper_get_service(bus, rest[0], &service);

@@ -40,7 +40,7 @@ demo: build need-bus ## a small simulated BMC, the daemon, and a few lookups
 	@.build/release/demo
 
 bench: build need-bus ## measure; TREES="small stress" ROUNDS=5 MAPPER="other mapper command"
-	@for product in fleet times-swift times-c times-sdbus bench; do $(SWIFT) build -c release --product $$product || exit 1; done
+	@for product in fleet times-swift times-c times-sdbus times-wait bench; do $(SWIFT) build -c release --product $$product || exit 1; done
 	@.build/release/bench
 	@$(MAKE) --no-print-directory bench-shmap
 

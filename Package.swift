@@ -58,7 +58,8 @@ let installed: [Target] = [
   .systemLibrary(name: "CShMap", path: "Sources/ShMap/Library/CShMap"),
   .target(
     name: "LibShmap", dependencies: ["ShMap", "CShMap", "CSystem"], path: "Sources/ShMap/Library/Exports",
-    swiftSettings: kit,  // Not the platform's linker, which leaves up to a page of nothing before what is read-only after start.
+    swiftSettings: kit,
+    // Not the platform's linker, which leaves up to a page of nothing before what is read-only after start.
     linkerSettings: library("libshmap.so.0", "shmap.ver") + (embedded ? [.unsafeFlags(["-use-ld=lld"])] : [])),
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
@@ -150,8 +151,9 @@ let benchmarks: [Target] = [
     name: "demo", dependencies: ["BenchSupport", "MapperClient", "Database"], path: "Benchmarks/Demo"),
   .executableTarget(name: "times-c", dependencies: ["CShmapper"], path: "Benchmarks/TimesC"),
   .executableTarget(name: "times-sdbus", dependencies: ["CLibSystemd"], path: "Benchmarks/TimesSDBus"),
+  .executableTarget(name: "times-wait", dependencies: ["CShmapper", "CLibSystemd"], path: "Benchmarks/TimesWait"),
   .executableTarget(
-    name: "bench", dependencies: ["BenchSupport", "Database", "ShMap"],
+    name: "bench", dependencies: ["BenchSupport", "TestSupport", "CLibSystemd", "Database", "ShMap"],
     path: "Benchmarks/Bench"),
 ]
 

@@ -54,7 +54,9 @@ struct DBusSection {
     memoryFacts("after all calls")
     guard subject.isOurs else { return }
     try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report)
-    if treeName == "stress" { try PreloadSection(treeName: treeName, stage: stage).run(mapper, into: &report) }
+    guard treeName == "stress" else { return }
+    try PreloadSection(treeName: treeName, stage: stage).run(mapper, into: &report)
+    try WakeSection(treeName: treeName, stage: stage).run(mapper, into: &report)
   }
 
   /// All shapes in turn, several times over, so that a disturbance of the machine hits all of them alike.

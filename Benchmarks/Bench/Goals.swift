@@ -43,6 +43,11 @@ extension Report {
       ratio("\(line), against D-Bus", there, here, .atLeast(10))
     }
 
+    for waiter in WakeSection.Waiter.allCases {
+      guard let times = measurement(treeName, waiter.title, ours)?.samples else { continue }
+      add(Goal(tree: treeName, what: "\(waiter.title), p95", bound: .atMost(1000), measured: times.p95, unit: " us"))
+    }
+
     if let ours = median(WaitersSection.waitersLine, "shmapper"),
       let others = median(WaitersSection.waitersLine, "other mapper")
     {

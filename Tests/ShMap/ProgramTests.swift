@@ -33,6 +33,9 @@ private func build(_ name: String, in folder: TemporaryFolder) throws -> String 
   return program
 }
 
+/// Whether a process may ask for a real-time priority: root, unless a container or its control group forbids it.
+private func mayUseRealTime() -> Bool { (try? Run(["chrt", "-f", "30", "true"], within: 20))?.end == .exit(0) }
+
 @Suite struct ProgramTests {
   @Test(arguments: ["pool", "vec", "map", "set"])
   func aProgramOfEachHeaderRuns(name: String) throws {
@@ -60,6 +63,27 @@ private func build(_ name: String, in folder: TemporaryFolder) throws -> String 
     #expect(!FileManager.default.fileExists(atPath: "/dev/shm/\(name)"))
   }
 
+  @Test func twoProgramsShareEverythingThatAPoolHas() throws {
+    let folder = try installed()
+    let program = try build("sharing", in: folder)
+    let output = try folder.create("out")
+    let pool = folder.file("the.pool")
+    let maker = try Child([program, pool, "0", "500"], output: output.fileDescriptor, error: 2)
+    let other = try Child([program, pool, "1", "500"], error: 2)
+    #expect(maker.wait(within: 60) == .exit(0))
+    #expect(other.wait(within: 60) == .exit(0))
+    #expect(try folder.read("out") == "sharing ok, 64 and 64 bits\n")
+    #expect(!FileManager.default.fileExists(atPath: pool))
+  }
+
+  @Test(.enabled(if: mayUseRealTime(), "this user may not use SCHED_FIFO"))
+  func whoWaitsForAMutexLendsItsPriorityToTheHolder() throws {
+    let folder = try installed()
+    let run = try Run([try build("priority", in: folder), folder.file("the.pool")], within: 60)
+    #expect(run.end == .exit(0), "\(run.error)")
+    #expect(run.output == "priority ok\n")
+  }
+
   @Test(arguments: ["shmap", "vec", "map", "set", "hash"])
   func eachHeaderCompilesAloneInCAndCPlusPlus(name: String) throws {
     let folder = try TemporaryFolder()
@@ -71,7 +95,7 @@ private func build(_ name: String, in folder: TemporaryFolder) throws -> String 
     }
   }
 
-  @Test(arguments: ["pool", "vec", "map", "set", "owner", "borrower"])
+  @Test(arguments: ["pool", "vec", "map", "set", "owner", "borrower", "sharing"])
   func sparseFindsNothingInRightPrograms(name: String) throws {
     let run = try sparse(name)
     #expect(run.output + run.error == "")

@@ -48,6 +48,24 @@ private func withPool(
     }
   }
 
+  @Test func whoComesSecondToGrowThePoolLeavesTheFirstsBytesAlone() throws {
+    try withPool { first, place in
+      let second = try SharedPool(attaching: place)
+      let seen = try second.withAccess { access throws(PoolError) in access.size }
+      let (block, grown) = try first.withAccess { access throws(PoolError) in
+        let block = try access.allocate(UInt64.self, count: 1 << 20)
+        try access.store(7, at: block)
+        return (block, access.size)
+      }
+      // It found the pool full before, and gets the write lock only now.
+      try unsafe second.attachment.grow(shm_thread_self(), size: 4096, arena: 0, seen: seen)
+      #expect(try first.withAccess { access throws(PoolError) in access.size } == grown)
+      #expect(try second.withAccess { access throws(PoolError) in try access.load(block) } == 7)
+      let report = try second.withAccess { access throws(PoolError) in try access.checkHeap() }
+      #expect(report.isSound)
+    }
+  }
+
   @Test func theLastOneOutRemovesTheFile() throws {
     let place = PoolPath()
     func exists() -> Bool { unsafe PoolFile.withPath(place.path) { unsafe access($0, F_OK) } == 0 }

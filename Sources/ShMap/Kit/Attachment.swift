@@ -96,12 +96,12 @@ import CSystem
       let size = stated
       var status = stat()
       guard unsafe fstat(mapping.file, &status) == 0, status.st_size >= off_t(size) else { throw .damaged }
-      if Int(size) > mapping.reserved {
+      if Int(clamping: size) > mapping.reserved {
         let depth = try unsafe beginAlone(thread)
-        let failure = attempt { () throws(PoolError) in try self.cover(Int(size)) }
+        let failure = attempt { () throws(PoolError) in try self.cover(Int(clamping: size)) }
         try unsafe endAlone(depth, thread, failure)
       }
-      if Int(size) <= mapping.reserved { known = size }
+      if Int(clamping: size) <= mapping.reserved { known = size }
     }
   }
 
@@ -152,7 +152,8 @@ import CSystem
 
   private func addRegion(_ size: UInt32, _ arena: UInt32, _ seen: Int) throws(PoolError) {
     let now = memory.size
-    guard now == seen else { return }
+    // `now` is what this process knows: it may not have heard yet that another has grown the pool.
+    guard now == seen, stated <= known else { return }
     let longer = try PoolFile.extend(mapping.file, from: now, by: max(Int(size) + 64, Heap.firstGrowth, now / 8))
     try cover(longer)
     known = UInt32(longer)

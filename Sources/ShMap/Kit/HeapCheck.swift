@@ -74,7 +74,7 @@ struct HeapCheck {
       }
       if size == 0 { return }
       guard header & 6 == 0, size >= Heap.smallestBlock, arena < Layout.arenaLimit,
-        Int(block) + Int(size) + Int(Heap.headerBytes) <= memory.size
+        lies(block, 8, within: memory.size), lies(size, Int(block) + 8, within: memory.size)
       else { return fail(.chain(block)) }
       if header & 1 == 1 {
         report.usedBlocks += 1
@@ -95,7 +95,7 @@ struct HeapCheck {
   }
 
   private mutating func walkArenas() throws(PoolError) {
-    report.arenas = Int(try memory.load(Layout.arenasAt))
+    report.arenas = Int(clamping: try memory.load(Layout.arenasAt))
     for number in 0..<Layout.arenaLimit {
       let heap = Heap(memory, arena: number)
       let arena = heap.arena

@@ -17,8 +17,7 @@ extension Heap {
     var end = try memory.load(Layout.endAt)
     // One that died while it did this has left a mark that is a block by now.
     while try memory.load(end) & ~7 != 0 {
-      end += try memory.load(end) & ~7
-      guard Int(end) + 8 <= memory.size else { throw .damaged }
+      end = try memory.behind(end, try memory.load(end) & ~7)
     }
     let newEnd = UInt32(memory.size) - Heap.headerBytes
     guard newEnd >= end + Heap.smallestBlock else {
@@ -46,7 +45,7 @@ extension Heap {
     while try memory.load(block) & ~7 != 0 {
       let tag = try memory.load(block + 4)
       var size = try memory.load(block) & ~7
-      guard Int(block) + Int(size) + 8 <= memory.size, size >= Heap.smallestBlock else { throw .damaged }
+      guard try memory.behind(block, size) > block, size >= Heap.smallestBlock else { throw .damaged }
       if tag & 7 == number {
         if tag & ~7 != 0, before != 0 { try memory.store(before | number, at: block + 4) }
         if try memory.load(block) & 1 == 1 {
@@ -58,11 +57,11 @@ extension Heap {
             let header = try memory.load(next)
             let nextTag = try memory.load(next + 4)
             guard header & 1 == 0, header >= Heap.smallestBlock, nextTag & 7 == number, nextTag & ~7 != 0 else { break }
+            let behind = try memory.behind(next, header)
             size += header
             try memory.store(size, at: block)
             try memory.store(0, at: next)
-            next = block + size
-            guard Int(next) + 8 <= memory.size else { throw .damaged }
+            next = behind
           }
           try link(block, size)
         }

@@ -131,7 +131,8 @@ extension Map where Key == Bytes {
     var from: UInt32 = 0
     while let (slot, next) = try engine.next(from: from, access.session, Self.shape) {
       let key = try access.span(
-        Offset<UInt8>(try access.session.memory.load(slot + 4)), count: Int(try access.session.memory.load(slot + 8)))
+        Offset<UInt8>(try access.session.memory.load(slot + 4)),
+        count: Int(clamping: try access.session.memory.load(slot + 8)))
       if let value = value(slot, access, Self.shape) { try body(key, value) }
       from = next
     }

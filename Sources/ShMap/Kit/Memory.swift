@@ -47,6 +47,13 @@ func lies(_ at: UInt32, _ count: Int, within size: Int) -> Bool {
     unsafe shm_store32_release(base + Int(at), value)
   }
 
+  /// Where the block behind one of `size` bytes begins. Throws `damaged` when its header does not lie in the pool.
+  @inline(__always)
+  func behind(_ block: UInt32, _ size: UInt32) throws(PoolError) -> UInt32 {
+    guard UInt64(block) + UInt64(size) + 8 <= UInt64(self.size) else { throw .damaged }
+    return block + size
+  }
+
   /// `bytes` bytes at an offset, inside of the pool and aligned to 8.
   @inline(__always)
   func pointer(_ at: UInt32, bytes: Int) throws(PoolError) -> UnsafeMutableRawPointer {

@@ -29,7 +29,7 @@ import CSystem
 
   /// The address of `count` bytes anywhere behind the first pages.
   package func bytes(_ at: UInt32, _ count: Int) throws(PoolError) -> UnsafeMutableRawPointer {
-    guard count >= 0, at >= Layout.headerBytes, Int(at) &+ count <= memory.size else { throw .damaged }
+    guard count >= 0, at >= Layout.headerBytes, lies(at, count, within: memory.size) else { throw .damaged }
     return unsafe memory.base + Int(at)
   }
 
@@ -118,7 +118,9 @@ import CSystem
   private mutating func inArena(
     of payload: UInt32, _ body: (Heap) throws(PoolError) -> Void
   ) throws(PoolError) {
-    guard payload & 7 == 0, payload > Layout.headerBytes, Int(payload) < memory.size else { throw .notAllocated }
+    guard payload & 7 == 0, payload > Layout.headerBytes, lies(payload, 1, within: memory.size) else {
+      throw .notAllocated
+    }
     while true {
       let number = try memory.load(payload - 4) & 7
       guard number < Layout.arenaLimit else { throw .notAllocated }
@@ -143,7 +145,7 @@ import CSystem
     var done = false
     try inArena(of: payload) { heap throws(PoolError) in done = try heap.resize(payload, to: size) }
     if done { return payload }
-    let old = Int((try memory.load(payload - Heap.headerBytes) & ~7) - Heap.headerBytes)
+    let old = Int(clamping: (try memory.load(payload - Heap.headerBytes) & ~7) &- Heap.headerBytes)
     let copy = try allocate(bytes)
     let count = min(old, bytes)
     let from = try unsafe memory.pointer(payload, bytes: count)
@@ -155,11 +157,11 @@ import CSystem
 
   /// Bytes in blocks in use, their headers included, and bytes of the pool.
   package func usage() throws(PoolError) -> (used: Int, size: Int) {
-    var used = 0
+    var used: UInt64 = 0
     for number in 0..<Layout.arenaLimit {
-      used += Int(try memory.load(Heap(memory, arena: number).arena + Heap.usedAt))
+      used += UInt64(try memory.load(Heap(memory, arena: number).arena + Heap.usedAt))
     }
-    return (used, memory.size)
+    return (Int(clamping: used), memory.size)
   }
 
   package mutating func checkHeap() throws(PoolError) -> HeapReport {

@@ -108,7 +108,8 @@ extension Set where Key == Bytes {
     while let (slot, next) = try engine.next(from: from, access.session, Self.shape) {
       try body(
         try access.span(
-          Offset<UInt8>(try access.session.memory.load(slot + 4)), count: Int(try access.session.memory.load(slot + 8)))
+          Offset<UInt8>(try access.session.memory.load(slot + 4)),
+          count: Int(clamping: try access.session.memory.load(slot + 8)))
       )
       from = next
     }

@@ -52,7 +52,7 @@ extension TableEngine {
     guard let slots = try slots(memory, shape) else { throw .damaged }
     let key = shape.ownsKeys ? try memory.load(slot + 4) : 0
     // With an empty slot behind it no search has to pass here.
-    let next = slots.slot((slot - slots.block - TableEngine.firstSlotAt) / shape.stride + 1, shape)
+    let next = slots.slot((slot &- slots.block &- TableEngine.firstSlotAt) / shape.stride &+ 1, shape)
     let isLast = try memory.load(next) == TableEngine.empty
     try memory.store(1, at: at + TableEngine.changingAt)
     try memory.store(isLast ? TableEngine.empty : TableEngine.removed, at: slot)
@@ -87,11 +87,13 @@ extension TableEngine {
     let count = try session.memory.load(at + TableEngine.countAt)
     if let old {
       let used = try session.memory.load(old.block + 4)
-      if (used + 1) * 4 <= (old.mask + 1) * 3 { return old }
+      if UInt64(used) * 4 + 4 <= UInt64(old.mask + 1) * 3 { return old }
     }
     var number = TableEngine.smallest
-    while number < 1 << 28, UInt64(number) < UInt64(count + 1) * 2 { number *= 2 }
-    let bytes = Int(TableEngine.firstSlotAt) + Int(number) * Int(shape.stride)
+    while number < 1 << 28, UInt64(number) < UInt64(count) * 2 + 2 { number *= 2 }
+    let (slotBytes, overflow) = Int(number).multipliedReportingOverflow(by: Int(shape.stride))
+    guard !overflow, slotBytes <= Heap.largestRequest else { throw .full }
+    let bytes = Int(TableEngine.firstSlotAt) + slotBytes
     let block = try session.allocate(bytes)
     let memory = session.memory
     let start = unsafe try memory.pointer(block, bytes: bytes)
@@ -99,10 +101,14 @@ extension TableEngine {
     try memory.store(number - 1, at: block)
     let new = Slots(block: block, mask: number - 1)
     if let old {
+      var placed: UInt32 = 0
       for index in 0...old.mask {
         let from = old.slot(index, shape)
         let hash = try memory.load(from)
         guard hash > TableEngine.removed else { continue }
+        // More entries than the table says it has would look for a free slot for ever.
+        guard placed < count else { throw .damaged }
+        placed += 1
         var place = hash & new.mask
         while try memory.load(new.slot(place, shape)) != TableEngine.empty { place = (place + 1) & new.mask }
         unsafe (memory.base + Int(new.slot(place, shape)))

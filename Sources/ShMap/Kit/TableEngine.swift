@@ -121,7 +121,7 @@ package struct TableEngine {
   }
 
   package func count(_ session: Session) throws(PoolError) -> Int {
-    Int(try session.memory.load(at + TableEngine.countAt))
+    Int(clamping: try session.memory.load(at + TableEngine.countAt))
   }
 
   func hash(_ key: UnsafeRawPointer, _ length: Int, _ memory: Memory) throws(PoolError) -> UInt32 {

@@ -69,7 +69,7 @@ package struct VectorEngine {
     let state = State(
       block: try memory.load(from), capacity: try memory.load(from + 4), count: try memory.load(from + 8),
       hole: try memory.load(from + 12))
-    guard state.count <= state.capacity else { throw .damaged }
+    guard state.count <= state.capacity, state.capacity < UInt32(Heap.largestRequest) else { throw .damaged }
     return state
   }
 
@@ -79,16 +79,16 @@ package struct VectorEngine {
   func element(_ index: Int, _ memory: Memory, _ stride: Int) throws(PoolError) -> UnsafeMutableRawPointer {
     let state = try state(memory)
     guard index >= 0, index < Int(state.count) else { throw .outOfRange }
-    return unsafe try slot(index < Int(state.hole) ? index : index + 1, state, memory, stride)
+    return unsafe try slot(UInt32(index) < state.hole ? index : index + 1, state, memory, stride)
   }
 
   @inline(never)
   private func slot(_ index: Int, _ state: State, _ memory: Memory, _ stride: Int) throws(PoolError)
     -> UnsafeMutableRawPointer
   {
-    guard index < Int(state.capacity), try memory.load(at + VectorEngine.strideAt) == UInt32(stride) else {
-      throw .damaged
-    }
+    guard index < Int(state.capacity), try memory.load(at + VectorEngine.strideAt) == UInt32(stride),
+      state.capacity <= UInt32(Heap.largestRequest / max(stride, 1))
+    else { throw .damaged }
     return unsafe try memory.pointer(state.block, bytes: Int(state.capacity) * stride) + index * stride
   }
 

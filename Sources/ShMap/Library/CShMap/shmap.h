@@ -171,6 +171,17 @@ struct shmap_rwlock {
   uint64_t words[5];
 } __attribute__((aligned(8)));
 
+/* The same for every processor. */
+#if defined(__cplusplus)
+static_assert(sizeof(struct shmap_mutex) == 40 && alignof(struct shmap_mutex) == 8, "layout of a mutex");
+static_assert(sizeof(struct shmap_cond) == 8 && alignof(struct shmap_cond) == 8, "layout of a condition");
+static_assert(sizeof(struct shmap_rwlock) == 40 && alignof(struct shmap_rwlock) == 8, "layout of a reader-writer lock");
+#elif !defined(__CHECKER__)
+_Static_assert(sizeof(struct shmap_mutex) == 40 && _Alignof(struct shmap_mutex) == 8, "layout of a mutex");
+_Static_assert(sizeof(struct shmap_cond) == 8 && _Alignof(struct shmap_cond) == 8, "layout of a condition");
+_Static_assert(sizeof(struct shmap_rwlock) == 40 && _Alignof(struct shmap_rwlock) == 8, "layout of a reader-writer lock");
+#endif
+
 int shmap_mutex_init(struct shmap *shmap, struct shmap_mutex __as_shared *mutex);
 /* Lends this thread's priority to the holder while it waits. */
 int shmap_mutex_lock(struct shmap *shmap, struct shmap_mutex __as_shared *mutex);

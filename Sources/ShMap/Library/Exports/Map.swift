@@ -50,7 +50,7 @@ public func shmap_map_entry(
   _ handle: UnsafeMutablePointer<shmap>?, _ map: OpaquePointer?, _ key: UnsafeRawPointer?, _ length: Int
 ) -> shmap_map_entry {
   let entry = unsafe lookUp(handle, map, isMap: true, key, length)
-  return unsafe CShMap.shmap_map_entry(key: pointer(entry.key), len: Int(entry.length), value: value(entry))
+  return unsafe CShMap.shmap_map_entry(key: pointer(entry.key), len: Int(clamping: entry.length), value: value(entry))
 }
 
 @c @implementation
@@ -86,7 +86,7 @@ public func shmap_map_iter_next(
 ) -> shmap_map_iter_entry {
   guard let iterator = unsafe iterator else { return unsafe shmap_map_iter_entry() }
   let entry = unsafe advance(handle, iterator.pointee.map, isMap: true, &iterator.pointee.next, moves: true)
-  return unsafe shmap_map_iter_entry(key: pointer(entry.key), len: Int(entry.length), value: value(entry))
+  return unsafe shmap_map_iter_entry(key: pointer(entry.key), len: Int(clamping: entry.length), value: value(entry))
 }
 
 private func value(_ entry: Table.Entry) -> Shared? {

@@ -47,7 +47,7 @@ public func shmap_set_entry(
   _ handle: UnsafeMutablePointer<shmap>?, _ set: OpaquePointer?, _ key: UnsafeRawPointer?, _ length: Int
 ) -> shmap_set_entry {
   let entry = unsafe lookUp(handle, set, isMap: false, key, length)
-  return unsafe CShMap.shmap_set_entry(key: pointer(entry.key), len: Int(entry.length))
+  return unsafe CShMap.shmap_set_entry(key: pointer(entry.key), len: Int(clamping: entry.length))
 }
 
 @c @implementation
@@ -85,5 +85,5 @@ public func shmap_set_iter_next(
 ) -> shmap_set_iter_entry {
   guard let iterator = unsafe iterator else { return unsafe shmap_set_iter_entry() }
   let entry = unsafe advance(handle, iterator.pointee.set, isMap: false, &iterator.pointee.next, moves: true)
-  return unsafe shmap_set_iter_entry(key: pointer(entry.key), len: Int(entry.length))
+  return unsafe shmap_set_iter_entry(key: pointer(entry.key), len: Int(clamping: entry.length))
 }

@@ -55,7 +55,9 @@ struct DBusSection {
     guard subject.isOurs else { return }
     try InProcessSection(treeName: treeName, stage: stage).run(mapper, into: &report)
     guard treeName == "stress" else { return }
-    try PreloadSection(treeName: treeName, stage: stage).run(mapper, into: &report)
+    let preload = PreloadSection(treeName: treeName, stage: stage)
+    try preload.run(mapper, into: &report)
+    try preload.runStarts(into: &report)
     try WakeSection(treeName: treeName, stage: stage).run(mapper, into: &report)
   }
 

@@ -42,6 +42,12 @@ extension Report {
       let there = median(PreloadSection.line(preloaded, preloaded: false), ours)
       ratio("\(line), against D-Bus", there, here, .atLeast(10))
     }
+    if let with = median(PreloadSection.startLine(preloaded: true), ours),
+      let without = median(PreloadSection.startLine(preloaded: false), ours)
+    {
+      let what = "the preload library's part in the start of a program without D-Bus"
+      add(Goal(tree: treeName, what: what, bound: .atMost(1000), measured: with - without, unit: " us"))
+    }
 
     for waiter in WakeSection.Waiter.allCases {
       guard let times = measurement(treeName, waiter.title, ours)?.samples else { continue }

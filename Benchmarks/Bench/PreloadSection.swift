@@ -17,11 +17,43 @@ struct PreloadSection {
     "\(title); \(preloaded ? "under the preload library" : "over D-Bus")"
   }
 
+  /// A program that has nothing to do with D-Bus, from its start to its end.
+  static func startLine(preloaded: Bool) -> String {
+    "start and end of a program without D-Bus\(preloaded ? "; with the preload library" : "")"
+  }
+
   /// How often each of the two runs.
   private static let turns = 2
 
   let treeName: String
   let stage: Stage
+
+  /// Starts and ends `true`, with the library and without, in turn.
+  func runStarts(into report: inout Report) throws {
+    let library = "LD_PRELOAD=\(Programs.installed("libshmapper-preload.so"))"
+    for _ in 0..<200 {
+      for environment in [[], [library]] {
+        let start = ContinuousClock.now
+        try runToEnd("/bin/true", environment)
+        report.add(
+          Measurement(
+            tree: treeName, section: PreloadSection.title,
+            line: PreloadSection.startLine(preloaded: !environment.isEmpty), unit: "us", subject: "shmapper",
+            samples: Samples([(ContinuousClock.now - start) / .microseconds(1)])))
+      }
+    }
+  }
+
+  private func runToEnd(_ program: String, _ environment: [String]) throws {
+    var arguments = [strdup(program), nil]
+    var variables = environment.map { strdup($0) } + [nil]
+    defer { for text in arguments + variables { free(text) } }
+    var child = pid_t()
+    var status: Int32 = -1
+    guard posix_spawn(&child, program, nil, nil, &arguments, &variables) == 0, waitpid(child, &status, 0) == child,
+      status == 0
+    else { throw Failure("\(program) does not run") }
+  }
 
   /// Asks a mapper that has been running for a while.
   func run(_ mapper: MapperProcess, into report: inout Report) throws {

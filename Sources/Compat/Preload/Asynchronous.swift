@@ -42,7 +42,10 @@ public func preload_call_async(
   case .notFound: unsafe reply = builder.notFound()
   case .found: unsafe reply = builder.answer()
   }
-  guard let reply = unsafe reply else { return -ENOMEM }
+  guard let reply = unsafe reply else {
+    Statistics.count(.behind)
+    return unsafe pass(call, bus, callback, userdata, timeout)
+  }
   defer { unsafe _ = sd_bus_message_unref(reply) }
   guard unsafe state.enqueue(reply, callback, userdata) else {
     // The queue is full, or the connection is about to end.

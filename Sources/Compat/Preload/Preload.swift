@@ -104,7 +104,12 @@ public func preload_call(
     Statistics.count(.behind)
     return unsafe pass(call, bus, timeout, error, reply)
   case .notFound: return unsafe deliver(builder.notFound(), error, reply)
-  case .found: return unsafe deliver(builder.answer(), error, reply)
+  case .found:
+    guard let answer = unsafe builder.answer() else {
+      Statistics.count(.behind)
+      return unsafe pass(call, bus, timeout, error, reply)
+    }
+    return unsafe deliver(answer, error, reply)
   }
 }
 
@@ -136,7 +141,8 @@ public func preload_call_method(
   else { return PRELOAD_PASS }
   let builder = unsafe ReplyBuilder(to: call, of: method, from: state)
   if case .notFound = answer { return unsafe deliver(builder.notFound(), error, reply) }
-  return unsafe deliver(builder.answer(), error, reply)
+  guard let made = unsafe builder.answer() else { return PRELOAD_PASS }
+  return unsafe deliver(made, error, reply)
 }
 
 /// Whether nothing waits to be written to the socket: a call over D-Bus would take it along.
@@ -176,6 +182,7 @@ private func pass(
   case .notFound: unsafe last = builder.notFound()
   case .found: unsafe last = builder.answer()
   }
+  guard unsafe last != nil else { return result }
   unsafe sd_bus_error_free(error)
   return unsafe deliver(last, error, reply)
 }

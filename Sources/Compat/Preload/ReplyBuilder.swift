@@ -17,7 +17,8 @@ import MapperClient
     self.state = state
   }
 
-  /// The reply with the state's answer in it. The caller owns it; nil: it cannot be made.
+  /// The reply with the state's answer in it. The caller owns it; nil: no memory, or a libsystemd that lays
+  /// messages out otherwise (WireAnswer).
   func answer() -> OpaquePointer? {
     defer { state.answer.free(above: 1 << 16) }
     var message: OpaquePointer?

@@ -1,10 +1,11 @@
 /* The ways in which programs make calls: the same calls in each, the same output with and without the preload library.
  *
- *   kinds sync | method | slot | threads | fork | event | wait | level | edge | constant | filter */
+ *   kinds sync | method | activation | slot | threads | fork | event | wait | level | edge | constant | filter */
 #define _GNU_SOURCE
 #include "show.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
@@ -130,6 +131,38 @@ static void methods(sd_bus *bus, FILE *out) {
     METHOD("/elsewhere", MAPPER, "GetObject", "sas", SENSORS "/t/a", 0)
     /* An answer that nobody takes. */
     CHECK(sd_bus_call_method(bus, MAPPER, MAPPER_PATH, MAPPER, "GetObject", NULL, NULL, "sas", SENSORS "/t/a", 0));
+  }
+}
+
+/* The mapper is started by the bus when it is asked, and again after it was killed. */
+static uint32_t mapper_pid(sd_bus *bus) {
+  sd_bus_message *reply = NULL;
+  uint32_t pid = 0;
+  if (sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                         "GetConnectionUnixProcessID", NULL, &reply, "s", MAPPER) >= 0)
+    CHECK(sd_bus_message_read(reply, "u", &pid));
+  sd_bus_message_unref(reply);
+  return pid;
+}
+
+static void activation(sd_bus *bus) {
+  uint32_t last = 0;
+  for (int life = 0; life < 3; life++) {
+    printf("runs: %d\n", mapper_pid(bus) != 0);
+    for (int i = 0; i < 100; i++) {
+      sd_bus_error error = SD_BUS_ERROR_NULL;
+      sd_bus_message *reply = NULL;
+      int result = sd_bus_call_method(bus, MAPPER, MAPPER_PATH, MAPPER, "GetObject", &error, &reply, "sas", MAPPER_PATH, 0);
+      if (i % 50 == 0) show(stdout, "activated", result, reply, &error);
+      sd_bus_message_unref(reply);
+      sd_bus_error_free(&error);
+      usleep(3000);
+    }
+    uint32_t pid = mapper_pid(bus);
+    printf("is another: %d\n", pid != 0 && pid != last);
+    last = pid;
+    if (pid) kill((pid_t)pid, SIGKILL);
+    for (int i = 0; i < 1000 && mapper_pid(bus); i++) usleep(5000);
   }
 }
 
@@ -291,6 +324,7 @@ int main(int count, char **arguments) {
   sd_bus *bus = opened();
   if (strcmp(kind, "sync") == 0) synchronous(bus, stdout);
   else if (strcmp(kind, "method") == 0) methods(bus, stdout);
+  else if (strcmp(kind, "activation") == 0) activation(bus);
   else if (strcmp(kind, "slot") == 0) slots(bus);
   else if (strcmp(kind, "constant") == 0) {
     /* The thread's default connection by its number, and many connections one after the other, at the same address. */

@@ -4,6 +4,7 @@
 //     shmap-worker stress POOL SEED SLOT OPERATIONS    heap, map, vector and set
 //     shmap-worker hold POOL WHAT                      takes a lock, says so on its output, and never gives it up
 //     shmap-worker pass POOL SLOT ROUNDS               hands a turn back and forth under a mutex and a condition
+//     shmap-worker attach POOL USER                    says what that user gets who attaches, and who only reads
 
 import CSystem
 import Foundation
@@ -17,6 +18,7 @@ func fail(_ what: String) -> Never {
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { fail("what, and in which pool?") }
+if arguments[1] == "attach" { attach(as: UInt32(arguments[3])!) }
 do throws(PoolError) {
   let pool = try SharedPool(attaching: .file(Array(arguments[2].utf8)), reserve: World.reserve)
   switch arguments[1] {
@@ -32,6 +34,20 @@ do throws(PoolError) {
   }
 } catch {
   fail("\(error)")
+}
+
+func attach(as user: UInt32) -> Never {
+  guard setgid(user) == 0, setuid(user) == 0 else { fail("not allowed to become user \(user)") }
+  let path = Array(arguments[2].utf8)
+  do throws(PoolError) {
+    _ = try SharedPool(attaching: .file(path))
+    print("attached")
+  } catch { print(error) }
+  do throws(PoolError) {
+    let reader = try Reader(opening: path, contents: 0, identity: nil)
+    print("reads \(reader.size)")
+  } catch { print(error) }
+  exit(0)
 }
 
 func sayAndSleep(_ what: String) -> Never {

@@ -8,7 +8,7 @@ import Testing
 private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// A pool for one test, in a folder of its own.
-private func withPool(
+func withPool(
   reserve: Int = Pool.defaultReserve, _ body: (borrowing SharedPool, Place) throws -> Void
 ) throws {
   let place = PoolPath()
@@ -143,6 +143,11 @@ private func withPool(
     #expect(throws: PoolError.damaged) { try attach() }
     try withDamage(Layout.arenasAt, 77)
     #expect(throws: PoolError.damaged) { try attach() }
+    // Thread numbers of another namespace name other threads here. 0: whoever made it could not tell.
+    try withDamage(Layout.namespaceAt, 7)
+    #expect(throws: PoolError.otherNamespace) { try attach() }
+    try withDamage(Layout.namespaceAt, 0)
+    try attach()
     try withDamage(Layout.versionAt, Layout.version)
     unsafe PoolFile.withPath(place.path) { _ = unsafe chmod($0, 0o606) }
     #expect(throws: PoolError.untrusted) { try attach() }

@@ -37,6 +37,7 @@ extension TableEngine {
     _ key: Span<UInt8>, _ session: inout Session, _ shape: Shape, _ fill: (UnsafeMutableRawPointer) -> Void
   ) throws(PoolError) {
     let length = key.count
+    guard length > 0 else { throw .outOfRange }
     let copy = try session.allocate(length)
     let start = unsafe try session.memory.pointer(copy, bytes: length)
     unsafe key.withUnsafeBufferPointer { unsafe start.copyMemory(from: $0.baseAddress!, byteCount: length) }

@@ -33,6 +33,6 @@ public enum PoolError: Error, Equatable {
   case tooManyReaders
   /// A name that cannot be a pool's: empty, too long, or with a slash or a NUL in it.
   case badName
-  /// An index beyond the elements of a vector.
+  /// An index beyond the elements of a vector; a key of no bytes.
   case outOfRange
 }

@@ -107,7 +107,10 @@ extension TableEngine {
         let hash = try memory.load(from)
         guard hash > TableEngine.removed else { continue }
         // More entries than the table says it has would look for a free slot for ever.
-        guard placed < count else { throw .damaged }
+        guard placed < count else {
+          try session.free(block)
+          throw .damaged
+        }
         placed += 1
         var place = hash & new.mask
         while try memory.load(new.slot(place, shape)) != TableEngine.empty { place = (place + 1) & new.mask }

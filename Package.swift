@@ -25,8 +25,7 @@ let kit: [SwiftSetting] =
 let link: [LinkerSetting] =
   embedded
   ? [
-    // --as-needed: a program that parses no XML does not load libxml2, although the module that could is a part of it.
-    // libsystemd comes after it, not where pkg-config would put it: the preload library must not load it.
+    // libsystemd comes after --as-needed, not where pkg-config would put it: the preload library must not load it.
     .unsafeFlags([
       "-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
       "-Xlinker", "-lsystemd", "-Xlinker", "--icf=safe",
@@ -64,12 +63,16 @@ let installed: [Target] = [
   .target(
     name: "Database", dependencies: ["ShMap", "CSystem"], path: "Sources/Mapper/Database", swiftSettings: swift),
   .target(
-    name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CLibXML2", "CSystem"],
-    path: "Sources/Mapper/Bus", swiftSettings: swift),
+    name: "Bus", dependencies: ["Database", "CSDBus", "CLibSystemd", "CSystem"], path: "Sources/Mapper/Bus",
+    swiftSettings: swift),
+  .target(
+    name: "IntrospectionData", dependencies: ["Database", "CLibXML2", "CSystem"], path: "Sources/Mapper/Introspection",
+    swiftSettings: swift),
   .target(
     name: "BusReplies", dependencies: ["Database", "CLibSystemd"], path: "Sources/Mapper/Replies", swiftSettings: swift),
   .executableTarget(
-    name: "shmapperd", dependencies: ["Bus", "BusReplies", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
+    name: "shmapperd",
+    dependencies: ["Bus", "BusReplies", "IntrospectionData", "Database", "ShMap", "CSDBus", "CLibSystemd", "CSystem"],
     path: "Sources/Mapper/Daemon", swiftSettings: swift, linkerSettings: link),
   .target(
     name: "MapperClient", dependencies: ["Database", "ShMap", "CLibSystemd", "CSystem"],
@@ -82,16 +85,17 @@ let installed: [Target] = [
     name: "LibMapper", dependencies: ["Waiting", "CMapper", "Database", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/LibMapper/Exports", swiftSettings: swift,
     linkerSettings: library("libmapper.so.1", "mapper.ver")),
-  .executableTarget(
-    name: "mapper", dependencies: ["Waiting", "Database", "CLibSystemd", "CSystem"],
-    path: "Sources/Compat/MapperTool", swiftSettings: swift, linkerSettings: link),
+  .target(
+    name: "MapperTool", dependencies: ["Waiting", "Database", "CLibSystemd", "CSystem"],
+    path: "Sources/Compat/MapperTool", swiftSettings: swift),
   .target(name: "CShmapper", path: "Sources/Compat/Library/C", cSettings: c),
   .target(
     name: "LibShmapper", dependencies: ["CShmapper", "MapperClient", "Database", "CSystem"],
     path: "Sources/Compat/Library/Swift", swiftSettings: swift,
     linkerSettings: library("libshmapper.so.0", "shmapper.ver")),
   .executableTarget(
-    name: "shmapperctl", dependencies: ["Waiting", "MapperClient", "Database", "ShMap", "CLibSystemd", "CSystem"],
+    name: "shmapperctl",
+    dependencies: ["MapperTool", "Waiting", "MapperClient", "Database", "ShMap", "CLibSystemd", "CSystem"],
     path: "Sources/Compat/Control", swiftSettings: swift, linkerSettings: link),
   .executableTarget(
     name: "phosphor-unit-failure-monitor", dependencies: ["Bus", "Database", "CLibSystemd", "CSystem"],
@@ -116,7 +120,9 @@ let exercises: [Target] = [
 
 let tests: [Target] = [
   .testTarget(name: "ChurnTests", dependencies: ["TestSupport", "churn"], path: "Tests/ChurnTests"),
-  .testTarget(name: "UnitTests", dependencies: ["ShMap", "Database", "Bus"], path: "Tests/Unit", swiftSettings: swift),
+  .testTarget(
+    name: "UnitTests", dependencies: ["ShMap", "Database", "IntrospectionData"], path: "Tests/Unit",
+    swiftSettings: swift),
   .target(name: "CTestSupport", path: "Tests/SupportC"),
   .target(name: "TestSupport", dependencies: ["CTestSupport", "CLibSystemd"], path: "Tests/Support"),
   .testTarget(
@@ -132,7 +138,7 @@ let tests: [Target] = [
     name: "ShMapTests", dependencies: ["ShMap", "ShMapWorld", "TestSupport", "shmap-worker"], path: "Tests/ShMap",
     exclude: ["Programs", "Refusals", "Example"], swiftSettings: swift),
   .testTarget(
-    name: "ProgramTests", dependencies: ["TestSupport", "mapper", "shmapperctl"], path: "Tests/Programs",
+    name: "ProgramTests", dependencies: ["TestSupport", "shmapperctl"], path: "Tests/Programs",
     exclude: ["C"]),
   .testTarget(name: "DaemonTests", dependencies: ["TestSupport", "shmapperd"], path: "Tests/Daemon"),
   .testTarget(
@@ -163,7 +169,7 @@ let fuzzers: [Target] =
   ? [
     .target(name: "FuzzDriver", path: "Fuzz/Driver"),
     .executableTarget(
-      name: "fuzz-Introspection", dependencies: ["Bus", "FuzzDriver"], path: "Fuzz/Introspection",
+      name: "fuzz-Introspection", dependencies: ["IntrospectionData", "FuzzDriver"], path: "Fuzz/Introspection",
       exclude: ["corpus", "dictionary"], swiftSettings: swift),
     .executableTarget(
       name: "fuzz-ShMap", dependencies: ["ShMap", "CSystem", "FuzzDriver"], path: "Fuzz/ShMap", exclude: ["corpus"],
@@ -176,7 +182,6 @@ let fuzzers: [Target] =
 let package = Package(
   name: "shmapper",
   products: [
-    .executable(name: "mapper", targets: ["mapper"]),
     .library(name: "libshmap", type: .dynamic, targets: ["LibShmap"]),
     // Builds liblibmapper.so, since a product has its name for itself; installed as libmapper.so.1.0.
     .library(name: "libmapper", type: .dynamic, targets: ["LibMapper"]),

@@ -25,7 +25,7 @@ func run() throws {
     subjects.append(Subject(name: program == "shmapperd" ? "other shmapperd" : program, command: other))
   }
 
-  var tools = [WaitingTool(name: "shmapper", command: Programs.mapperTool, mapper: Programs.shmapperd)]
+  var tools = [WaitingTool(name: "shmapper", command: try Programs.mapperTool, mapper: Programs.shmapperd)]
   if let other = environment["MAPPER_TOOL"], !other.isEmpty {
     tools.append(WaitingTool(name: "other mapper", command: other, mapper: subjects.last!.command))
   }

@@ -2,6 +2,8 @@
 
 import Foundation
 
+import enum TestSupport.Products
+
 public enum Programs {
   /// The daemon: $SHMAPPERD, as the Makefile sets it, or the Embedded build in the current folder.
   public static var shmapperd: String {
@@ -13,7 +15,7 @@ public enum Programs {
     "\(ProcessInfo.processInfo.environment["SHMAPPER_BIN"] ?? ".build-embedded/release")/\(name)"
   }
 
-  public static var mapperTool: String { installed("mapper") }
+  public static var mapperTool: String { get throws { try Products.mapperTool() } }
 
   /// A developer's program, which lies beside the one that runs.
   public static func beside(_ name: String) -> String {

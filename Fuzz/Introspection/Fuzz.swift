@@ -1,7 +1,7 @@
 // Fuzzes the reader of introspection documents: whatever a peer sends, it must neither crash nor hang nor exceed its limits,
 // and the same document must always say the same.
 
-import Bus
+import IntrospectionData
 import FuzzDriver
 
 @main

@@ -7,7 +7,7 @@ import Testing
 @Suite(.lane)
 struct MapperTests {
   private let mapper: String
-  init() throws { mapper = try Products.program("mapper") }
+  init() throws { mapper = try Products.mapperTool() }
 
   @Test("wait ends with 0 when the last of its paths appears, and not before", arguments: PoolAccess.allCases)
   func wait(_ access: PoolAccess) throws {

@@ -16,6 +16,19 @@ public enum Products {
     return [try program("shmapperd")]
   }
 
+  /// The path of `mapper`, which is shmapperctl by another name.
+  public static func mapperTool() throws -> String {
+    let program = try program("shmapperctl")
+    let link = "\((program as NSString).deletingLastPathComponent)/mapper"
+    let files = FileManager.default
+    if (try? files.destinationOfSymbolicLink(atPath: link)) != "shmapperctl" {
+      try? files.removeItem(atPath: link)
+      // Of several processes that make it at the same time, one does.
+      try? files.createSymbolicLink(atPath: link, withDestinationPath: "shmapperctl")
+    }
+    return link
+  }
+
   /// The path of a program that the package builds.
   public static func program(_ name: String) throws -> String {
     let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path

@@ -1,6 +1,6 @@
 // What an introspection document yields, and what a hostile one does not do.
 
-import Bus
+import IntrospectionData
 import Database
 import Testing
 

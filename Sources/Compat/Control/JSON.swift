@@ -31,7 +31,7 @@ struct JSON {
   @inline(never)
   mutating func key<Kind>(_ key: Name<Kind>) {
     separate()
-    quote(key, .key)
+    quote(key.bytes, .key)
     screen.add(isPretty ? ": " : ":")
     isAfterKey = true
   }
@@ -39,7 +39,7 @@ struct JSON {
   @inline(never)
   mutating func string<Kind>(_ text: Name<Kind>) {
     separate()
-    quote(text, .good)
+    quote(text.bytes, .good)
   }
 
   @inline(never)
@@ -92,9 +92,9 @@ struct JSON {
   }
 
   @inline(never)
-  private func quote<Kind>(_ text: Name<Kind>, _ style: Style) {
+  private func quote(_ text: [UInt8], _ style: Style) {
     var quoted: [UInt8] = [UInt8(ascii: "\"")]
-    for byte in text.bytes {
+    for byte in text {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"): quoted += [UInt8(ascii: "\\"), byte]
       case 0..<32, 127:

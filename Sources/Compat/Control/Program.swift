@@ -1,10 +1,12 @@
 // shmapperctl: asks the mapper, shows what it knows, and looks at its pool.
 //
 // Each command ends with a `Status`. What a user asked for goes to standard output, everything else to standard error.
+// Called by the name `mapper`, it is that program.
 
 import CSystem
 import Database
 import MapperClient
+import MapperTool
 
 /// Why a command ended before its time.
 enum CommandError: Error {
@@ -15,6 +17,13 @@ enum CommandError: Error {
 
 @c(shmapperctl_main)
 public func program(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
+  var words: [ByteString] = []
+  for index in 0..<Int(count) {
+    if let word = unsafe arguments[index] { unsafe words.append(ByteString(cString: word)) }
+  }
+  if let name = words.first?.bytes.split(separator: UInt8(ascii: "/")).last, ByteString(Array(name)) == "mapper" {
+    return runMapperTool(words)
+  }
   let options: Options
   do throws(Options.Failure) {
     options = try unsafe Options(count, arguments)

@@ -108,12 +108,10 @@ private struct Everything {
 
   init(_ client: Client) throws(CommandError) {
     do throws(LookupError) {
-      let blank = ByteString(" ").bytes
       for object in try client.answer(Query(kind: .getSubTree)).objects {
         for entry in object.services {
-          let start = object.path.bytes + blank + entry.service.bytes
-          lines.append(ByteString(start))
-          for interface in entry.interfaces { lines.append(ByteString(start + blank + interface.bytes)) }
+          let start = add(object.path.bytes, " ", entry.service.bytes)
+          for interface in entry.interfaces { add(start, " ", interface.bytes) }
         }
       }
       // Objects that nobody shows have no services, and are only among the paths.
@@ -121,14 +119,22 @@ private struct Everything {
       let all = Query(kind: .getSubTreePaths, interfaces: ["xyz.openbmc_project.Association"])
       for path in try client.answer(all).paths {
         for (index, endpoint) in try client.endpoints(path).enumerated() {
-          lines.append(
-            ByteString(path.bytes + ByteString(" leads, as ").bytes + digits(of: index) + blank + endpoint.bytes))
+          let place = joined(" leads, as ", ByteString(digits(of: index)), " ")
+          add(path.bytes + place.bytes, "", endpoint.bytes)
         }
       }
-      lines.sort()
     } catch {
       throw .lookup(error)
     }
+    lines.sortInPlace { $0 < $1 }
+  }
+
+  /// Adds a line, and returns it.
+  @discardableResult @inline(never)
+  private mutating func add(_ start: [UInt8], _ between: StaticString, _ end: [UInt8]) -> [UInt8] {
+    let line = start + ByteString(between).bytes + end
+    lines.append(ByteString(line))
+    return line
   }
 }
 

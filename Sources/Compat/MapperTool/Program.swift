@@ -1,18 +1,15 @@
 // mapper: waits for objects, or until none of a kind is left, or names an object's service. For units and scripts.
 //
-// Ends with 0 when what was asked for is so, else with 1 and the reason on standard error.
+// Ends with 0 when what was asked for is so, else with 1 and the reason on standard error. It shares its file with shmapperctl,
+// which is most of what it needs: on a BMC's flash a program of its own would be 50 KB more.
 
 import CLibSystemd
 import CSystem
 import Database
 import Waiting
 
-@c(mapper_main)
-public func program(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
-  var words: [ByteString] = []
-  for index in 0..<Int(count) {
-    if let word = unsafe arguments[index] { unsafe words.append(ByteString(cString: word)) }
-  }
+/// The program: takes what `main` is given, returns the exit status.
+public func runMapperTool(_ words: [ByteString]) -> Int32 {
   let name = words.first ?? ByteString("mapper")
   guard words.count > 1 else { return refuse(Usage.all, name) }
   let rest = Array(words[2...])

@@ -115,7 +115,3 @@ private func span(_ argument: borrowing Argument) -> Span<UInt8> {
   let span = unsafe Span(_unsafeStart: bytes, count: strlen(argument.string))
   return unsafe _overrideLifetime(span, borrowing: argument)
 }
-
-extension StaticString {
-  var cString: UnsafePointer<CChar> { unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
-}

@@ -22,7 +22,7 @@ enum Setting {
   /// ignores the environment.
   static let mode: Client.Mode? = {
     guard preload_has_systemd() else { return nil }
-    guard let value = unsafe shm_secure_getenv("SHMAPPER_PRELOAD") else { return .exact }
+    guard let value = unsafe shm_secure_getenv(StaticString("SHMAPPER_PRELOAD").cString) else { return .exact }
     let word = unsafe ByteString(cString: value)
     if word == "off" { return nil }
     return word == "fast" ? .fast : .exact

@@ -29,7 +29,8 @@ enum Statistics {
 
   /// One word each; nil when nobody wants to know.
   nonisolated(unsafe) private static let words: UnsafeMutablePointer<UInt32>? = {
-    guard let wish = unsafe shm_secure_getenv("SHMAPPER_PRELOAD_STATS"), unsafe wish.pointee == CChar(UInt8(ascii: "1"))
+    guard let wish = unsafe shm_secure_getenv(StaticString("SHMAPPER_PRELOAD_STATS").cString),
+      unsafe wish.pointee == CChar(UInt8(ascii: "1"))
     else { return nil }
     let words = UnsafeMutablePointer<UInt32>.allocate(capacity: names.count)
     unsafe words.initialize(repeating: 0, count: names.count)

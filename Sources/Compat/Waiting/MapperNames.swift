@@ -39,12 +39,6 @@ enum Rules {
     """
 }
 
-extension StaticString {
-  /// The literal as the NUL-terminated string that C functions take. It lives for ever.
-  @inline(__always)
-  var cString: UnsafePointer<CChar> { unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
-}
-
 /// How often, and after how long, a call is repeated that the mapper answers with "busy".
 public enum Busy {
   public static let repetitions = 5

@@ -21,9 +21,3 @@ func checked(_ result: Int32) throws(BusError) -> Int32 {
   guard result >= 0 else { throw BusError(code: -result) }
   return result
 }
-
-extension StaticString {
-  /// The literal as the NUL-terminated string that C functions take. It lives for ever.
-  @inline(__always)
-  var cString: UnsafePointer<CChar> { unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
-}

@@ -3,6 +3,7 @@
 import Bus
 import CSystem
 import Database
+import IntrospectionData
 
 extension Message {
   /// The document in the reply to Introspect; none when it is broken. Another type of reply throws.

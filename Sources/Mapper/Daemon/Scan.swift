@@ -7,6 +7,7 @@
 
 import Bus
 import Database
+import IntrospectionData
 
 /// A call that a scan makes.
 struct ScanCall {

@@ -9,6 +9,7 @@
 import Bus
 import CSystem
 import Database
+import IntrospectionData
 
 /// Runs the scans of all services. One thread only.
 final class Scanner {

@@ -98,7 +98,7 @@ extension Lookup {
   }
 
   /// Sorts texts by their bytes, by merging: the lists are long and mostly in order already.
-  private func sort(_ texts: inout [UInt32]) throws(PoolError) {
+  func sort(_ texts: inout [UInt32]) throws(PoolError) {
     var width = 1
     var target = texts
     while width < texts.count {
@@ -160,7 +160,7 @@ extension Lookup {
 
   private func associationPath(_ source: UInt32, _ name: Span<UInt8>) throws(PoolError) -> [UInt8] {
     var path = ByteString(copying: try view.text(source).bytes).bytes
-    if path != [slash] { path.append(slash) }
+    if path.count > 1 { path.append(slash) }
     for index in name.indices { path.append(name[index]) }
     return path
   }

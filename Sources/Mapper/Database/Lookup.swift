@@ -57,13 +57,8 @@ import ShMap
       guard let found = try view.find(ByBytes.self, roots.objects, Probe(wanted.extracting(first: length))) else {
         continue
       }
-      if filter.isAny {
-        visitor.beginObject(try view.text(found.key))
-        try visitServices(found.value, nil, &visitor)
-        visitor.endObject()
-      } else {
-        try visitObject(found.key, found.value, filter, &visitor)
-      }
+      // Unlike below a root, an object that nobody shows any more counts here.
+      try visitObject(found.key, found.value, filter, isEmptyWanted: true, &visitor)
     }
     return true
   }
@@ -101,7 +96,7 @@ import ShMap
     guard try isRoot(base) else { return false }
     let filter = try Filter(interfaces, view, roots)
     var objects = ObjectCursor()
-    try forEachCandidate(Subtree(base, depth), filter) { key throws(PoolError) in
+    for key in try candidates(Subtree(base, depth), filter) {
       let owners = try objects.owners(of: key, view, roots)
       try visitObject(key, owners, filter, &visitor)
     }
@@ -115,7 +110,14 @@ import ShMap
     let base = strippedOfSlash(root)
     guard try isRoot(base) else { return false }
     let filter = try Filter(interfaces, view, roots)
-    try forEachCandidate(Subtree(base, depth), filter) { key throws(PoolError) in visitor.path(try view.text(key)) }
+    let subtree = Subtree(base, depth)
+    if filter.trees.count == 1, !subtree.isLimited {
+      // The one way that is worth code of its own for each visitor: most questions have one interface.
+      let (start, end) = try range(filter.trees[0], subtree)
+      try view.forEachKey(from: start, to: end) { key throws(PoolError) in visitor.path(try view.text(key)) }
+    } else {
+      for key in try candidates(subtree, filter) { visitor.path(try view.text(key)) }
+    }
     return true
   }
 
@@ -134,11 +136,12 @@ import ShMap
   /// Whether a path without its last slash may be asked about: it is known, or it is the root of all.
   func isRoot(_ base: Span<UInt8>) throws(PoolError) -> Bool { base.isEmpty ? true : try isKnown(base) }
 
-  /// An object with those of its services that pass the filter; nothing when none does.
+  /// An object with those of its services that pass the filter; nothing when none does. Without a filter an object that has no
+  /// services is nothing either, unless it is wanted.
   func visitObject<V: AnswerVisitor>(
-    _ key: UInt32, _ owners: UInt32, _ filter: Filter, _ visitor: inout V
+    _ key: UInt32, _ owners: UInt32, _ filter: Filter, isEmptyWanted: Bool = false, _ visitor: inout V
   ) throws(PoolError) {
-    guard owners != 0, filter.isAny ? true : try passes(owners, filter) else { return }
+    guard filter.isAny ? isEmptyWanted || owners != 0 : try passes(owners, filter) else { return }
     visitor.beginObject(try view.text(key))
     try visitServices(owners, filter.isAny ? nil : filter, &visitor)
     visitor.endObject()

@@ -43,10 +43,18 @@ public struct Name<Kind>: Hashable, Comparable, Sendable, ExpressibleByStringLit
   }
 }
 
-public enum ObjectPathKind {}
-public enum ServiceKind {}
-public enum InterfaceKind {}
 public enum AnyKind {}
+#if hasFeature(Embedded)
+  // Where kilobytes count all names are of one kind, and arrays, dictionaries and sorting are compiled once for all of them.
+  // The ordinary build, which the tests use, tells the kinds apart.
+  public typealias ObjectPathKind = AnyKind
+  public typealias ServiceKind = AnyKind
+  public typealias InterfaceKind = AnyKind
+#else
+  public enum ObjectPathKind {}
+  public enum ServiceKind {}
+  public enum InterfaceKind {}
+#endif
 
 /// An object path, such as `/xyz/openbmc_project/sensors`.
 public typealias ObjectPath = Name<ObjectPathKind>
@@ -73,6 +81,12 @@ extension Name where Kind == ObjectPathKind {
     }
     return previous != slash
   }
+}
+
+extension StaticString {
+  /// A literal as a C string, which lives for ever. A literal passed to C as it stands becomes a String first, here and there.
+  @inline(__always)
+  public var cString: UnsafePointer<CChar> { unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 }
 
 /// The separator of object paths.

@@ -84,33 +84,35 @@ extension Lookup {
   /// Above this many interfaces it is cheaper to walk the subtree and look at each object's own.
   private static var mostIndexes: Int { 8 }
 
-  /// Calls `body` for the text of each path in the subtree on which some service passes the filter, in order.
-  @inline(__always)
-  func forEachCandidate(
-    _ subtree: borrowing Subtree, _ filter: Filter, _ body: (UInt32) throws(PoolError) -> Void
-  ) throws(PoolError) {
-    guard filter.trees.count == 1 else {
-      for key in try candidates(subtree, filter) { try body(key) }
-      return
-    }
-    // The one way that is worth code of its own for each visitor: most questions have one interface.
-    let (start, end) = try range(filter.trees[0], subtree)
-    if subtree.isLimited {
-      try view.forEachKey(from: start, to: end) { key throws(PoolError) in
-        if subtree.cut(try view.text(key).bytes) == nil { try body(key) }
-      }
-    } else {
-      try view.forEachKey(from: start, to: end, body)
-    }
-  }
-
   /// The texts of all paths in the subtree on which some service passes the filter, in order.
-  private func candidates(_ subtree: borrowing Subtree, _ filter: Filter) throws(PoolError) -> [UInt32] {
+  func candidates(_ subtree: borrowing Subtree, _ filter: Filter) throws(PoolError) -> [UInt32] {
     if filter.isAny { return try walkObjects(subtree, nil) }
-    return try filter.trees.count <= Lookup.mostIndexes ? mergeIndexes(subtree, filter) : walkObjects(subtree, filter)
+    guard filter.trees.count <= Lookup.mostIndexes else { return try walkObjects(subtree, filter) }
+    var found: [UInt32] = []
+    for tree in filter.trees { try collect(tree, subtree, &found) }
+    guard filter.trees.count > 1 else { return found }
+    try sort(&found)
+    // A path with two of the interfaces came twice.
+    var last: UInt32 = 0
+    found.removeAll { key in
+      defer { last = key }
+      return key == last
+    }
+    return found
   }
 
-  private func range(
+  /// Adds what the index of one interface has in the subtree.
+  private func collect(_ tree: UInt32, _ subtree: borrowing Subtree, _ found: inout [UInt32]) throws(PoolError) {
+    let (start, end) = try range(tree, subtree)
+    try view.forEachKey(from: start, to: end) { key throws(PoolError) in
+      if subtree.isLimited, subtree.cut(try view.text(key).bytes) != nil { return }
+      // More than fit into the pool: a damaged tree that leads back into itself.
+      guard found.count < view.size / 4 else { throw .damaged }
+      found.append(key)
+    }
+  }
+
+  func range(
     _ tree: UInt32, _ subtree: borrowing Subtree
   ) throws(PoolError) -> (start: TreePosition, end: TreePosition) {
     // All that begins with "base/" lies before "base0": zero is the byte behind the slash.
@@ -146,40 +148,6 @@ extension Lookup {
         }
       }
       try view.advance(&at)
-    }
-    return found
-  }
-
-  /// Through the indexes of several interfaces at once, each path once.
-  private func mergeIndexes(_ subtree: borrowing Subtree, _ filter: Filter) throws(PoolError) -> [UInt32] {
-    var found: [UInt32] = []
-    var cursors: [(at: TreePosition, end: TreePosition, key: UInt32)] = []
-    for tree in filter.trees {
-      let (start, end) = try range(tree, subtree)
-      if !start.isSame(as: end), let key = try view.key(start) { cursors.append((start, end, key)) }
-    }
-    while !cursors.isEmpty {
-      var first = cursors[0].key
-      for cursor in cursors.dropFirst() where cursor.key != first {
-        if compareBytes(try view.text(cursor.key).bytes, try view.text(first).bytes) < 0 { first = cursor.key }
-      }
-      if subtree.cut(try view.text(first).bytes) == nil { found.append(first) }
-      var index = 0
-      while index < cursors.count {
-        if cursors[index].key == first {
-          try view.advance(&cursors[index].at)
-          if cursors[index].at.isSame(as: cursors[index].end) {
-            cursors.remove(at: index)
-            continue
-          }
-          guard let key = try view.key(cursors[index].at) else {
-            cursors.remove(at: index)
-            continue
-          }
-          cursors[index].key = key
-        }
-        index += 1
-      }
     }
     return found
   }

@@ -70,26 +70,25 @@ private struct Verifier {
   private var lists: [UInt32: UInt32] = [:]
   private var nodes = 0
 
+  @inline(never)
   mutating func use(text: UInt32) { texts[text, default: 0] += 1 }
 
   mutating func run(_ view: ReadView, _ roots: Roots) throws(PoolError) {
     let objects = try entries(.objects, roots.objects, view, ByBytes.self)
-    var byInterface: [UInt32: [UInt32]] = [:]
-    var byService: [UInt32: [UInt32]] = [:]
+    var byInterface = Groups()
+    var byService = Groups()
     for (path, owners) in objects {
       use(text: path)
       guard owners != 0 else { continue }
       lists[owners, default: 0] += 1
       for (service, interfaces) in try checkList(owners, view) {
-        byService[service, default: []].append(path)
-        for interface in interfaces where byInterface[interface]?.last != path {
-          byInterface[interface, default: []].append(path)
-        }
+        byService.add(path, to: service)
+        for interface in interfaces where byInterface[interface].last != path { byInterface.add(path, to: interface) }
       }
     }
     if objects.count != Int(roots.objectCount) { findings.append(.wrongCount(.objects)) }
-    var known: [UInt32: Bool] = [:]
-    for (path, _) in objects { known[path] = true }
+    var known: [UInt32: UInt32] = [:]
+    for (path, _) in objects { known[path] = 1 }
     let leaves = try entries(.leaves, roots.leaves, view, ByLeaf.self)
     if leaves.count != objects.count { findings.append(.wrongCount(.leaves)) }
     for (path, _) in leaves where known[path] == nil { findings.append(.wrongIndex(.leaves, key: path)) }
@@ -97,20 +96,17 @@ private struct Verifier {
     let interfaces = try entries(.interfaces, roots.interfaces, view, ByBytes.self)
     if interfaces.count != byInterface.count { findings.append(.wrongCount(.interfaces)) }
     for (interface, tree) in interfaces {
-      let paths = try entries(.pathsOfInterface, tree, view, ByBytes.self)
-      if paths.map({ $0.key }) != byInterface[interface] {
-        findings.append(.wrongIndex(.pathsOfInterface, key: interface))
-      }
+      let paths = try keys(.pathsOfInterface, tree, view)
+      if paths != byInterface[interface] { findings.append(.wrongIndex(.pathsOfInterface, key: interface)) }
     }
     for (service, record) in try entries(.services, roots.services, view, ByBytes.self) {
       use(text: service)
       use(text: try view.word(record &+ 4))
-      let paths = try entries(.pathsOfService, try view.word(record &+ 8), view, ByBytes.self)
-      if paths.map({ $0.key }) != byService.removeValue(forKey: service) ?? [] {
-        findings.append(.wrongIndex(.pathsOfService, key: service))
-      }
+      let paths = try keys(.pathsOfService, try view.word(record &+ 8), view)
+      if paths != byService[service] { findings.append(.wrongIndex(.pathsOfService, key: service)) }
+      byService.empty(service)
     }
-    for service in byService.keys { findings.append(.wrongIndex(.services, key: service)) }
+    for service in byService.notEmpty { findings.append(.wrongIndex(.services, key: service)) }
     try checkAssociations(view, roots)
     try checkTexts(view)
   }
@@ -120,11 +116,11 @@ private struct Verifier {
     if associations.count != Int(roots.associationCount) { findings.append(.wrongCount(.associations)) }
     for (association, block) in associations {
       use(text: association)
-      var seen: [UInt32: Bool] = [:]
+      var seen: [UInt32: UInt32] = [:]
       for index in 0..<(try view.itemCount(block)) {
         let endpoint = try view.item(block, index)
         use(text: endpoint)
-        if seen.updateValue(true, forKey: endpoint) != nil { findings.append(.wrongEndpoints(association)) }
+        if seen.updateValue(1, forKey: endpoint) != nil { findings.append(.wrongEndpoints(association)) }
       }
       if seen.isEmpty { findings.append(.wrongEndpoints(association)) }
     }
@@ -168,17 +164,17 @@ private struct Verifier {
   // MARK: Texts and their counts
 
   private mutating func checkTexts(_ view: ReadView) throws(PoolError) {
-    var byHash: [UInt32: [UInt32]] = [:]
+    var byHash = Groups()
     for text in texts.keys {
       let bytes = try view.text(text).bytes
       var isWhole = try view.bytes(text &+ TextBlock.bytes, count: bytes.count + 1)[bytes.count] == 0
       for index in bytes.indices where bytes[index] == 0 { isWhole = false }
       if !isWhole { findings.append(.malformedText(text)) }
       let hash = ContentHash.of(bytes)
-      for other in byHash[hash] ?? [] where compareBytes(try view.text(other).bytes, bytes) == 0 {
+      for other in byHash[hash] where compareBytes(try view.text(other).bytes, bytes) == 0 {
         findings.append(.duplicateText(text))
       }
-      byHash[hash, default: []].append(text)
+      byHash.add(text, to: hash)
     }
   }
 
@@ -196,6 +192,15 @@ private struct Verifier {
   }
 
   // MARK: Trees
+
+  /// All keys of a tree of paths, in order.
+  private mutating func keys(
+    _ tree: Finding.Tree, _ root: UInt32, _ view: ReadView
+  ) throws(PoolError) -> [UInt32] {
+    var keys: [UInt32] = []
+    for (key, _) in try entries(tree, root, view, ByBytes.self) { keys.append(key) }
+    return keys
+  }
 
   /// All entries of a tree in order, with what they lead to; zero where the tree holds keys alone.
   private mutating func entries<Order: TreeOrder>(
@@ -234,5 +239,34 @@ private struct Verifier {
       }
       found.append((key, hasValues ? try view.nodeValue(node, index) : 0))
     }
+  }
+}
+
+/// Lists of numbers, each under a number. On one dictionary of numbers, since each other one is another 2 KB of code.
+private struct Groups {
+  private var places: [UInt32: UInt32] = [:]
+  private var lists: [[UInt32]] = []
+
+  var count: Int { lists.count }
+
+  /// The list under a number; empty when there is none.
+  subscript(_ group: UInt32) -> [UInt32] {
+    @inline(never) get { places[group].map { lists[Int($0)] } ?? [] }
+  }
+
+  /// The numbers with a list that is not empty.
+  var notEmpty: [UInt32] { places.keys.filter { !self[$0].isEmpty } }
+
+  @inline(never)
+  mutating func add(_ member: UInt32, to group: UInt32) {
+    guard let place = places[group] else {
+      places[group] = UInt32(lists.count)
+      return lists.append([member])
+    }
+    lists[Int(place)].append(member)
+  }
+
+  mutating func empty(_ group: UInt32) {
+    if let place = places[group] { lists[Int(place)] = [] }
   }
 }

@@ -77,7 +77,7 @@ struct PreloadTests {
 
   @Test("the mapper tool prints the same")
   func mapperTool() throws {
-    try same([try Products.program("mapper"), "get-service", "\(sensors)/t/a"], calls: nil)
+    try same([try Products.mapperTool(), "get-service", "\(sensors)/t/a"], calls: nil)
   }
 
   @Test("a program without sd-bus does not even load libsystemd")

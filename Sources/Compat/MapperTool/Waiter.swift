@@ -15,7 +15,13 @@ enum Waiter {
     if case .known = goal { attempts = Waiter.attempts }
     var repeated = 0
     while true {
-      let result = wait(goal)
+      var bus: OpaquePointer?
+      let opened = unsafe sd_bus_open_system(&bus)
+      guard opened >= 0, let bus = unsafe bus else {
+        Output.complain(ByteString("the system bus cannot be reached: "), Output.reason(-opened))
+        return 1
+      }
+      let result = unsafe wait(goal, on: bus)
       if result >= 0 { return 0 }
       let mayPass = result == -ETIMEDOUT || result == -EHOSTUNREACH
       guard mayPass, repeated < attempts else {
@@ -29,14 +35,11 @@ enum Waiter {
     }
   }
 
-  /// One wait: 0 or a negative errno.
-  private static func wait(_ goal: Wait.Goal) -> Int32 {
-    var bus: OpaquePointer?
-    var result = unsafe sd_bus_open_system(&bus)
-    guard result >= 0, let bus = unsafe bus else { return result }
+  /// One wait, after which the connection is closed: 0 or a negative errno.
+  private static func wait(_ goal: Wait.Goal, on bus: OpaquePointer) -> Int32 {
     defer { unsafe sd_bus_flush_close_unref(bus) }
     var event: OpaquePointer?
-    result = unsafe sd_event_new(&event)
+    var result = unsafe sd_event_new(&event)
     guard result >= 0, let event = unsafe event else { return result }
     defer { unsafe sd_event_unref(event) }
     result = unsafe sd_bus_attach_event(bus, event, 0)

@@ -10,7 +10,6 @@ import MapperClient
   let message: OpaquePointer
   /// nil: the mapper's own error is the right answer.
   let method: MapperMethod?
-  private let path: UnsafePointer<CChar>
 
   /// nil when it is no call to the mapper, which a look at the destination tells.
   @unsafe init?(_ message: OpaquePointer) {
@@ -19,7 +18,6 @@ import MapperClient
       let path = unsafe sd_bus_message_get_path(message)
     else { return nil }
     unsafe self.message = message
-    unsafe self.path = path
     guard let interface = unsafe sd_bus_message_get_interface(message),
       let member = unsafe sd_bus_message_get_member(message),
       let signature = unsafe sd_bus_message_get_signature(message, 1)
@@ -29,6 +27,9 @@ import MapperClient
     }
     method = unsafe MapperMethod(path: path, interface: interface, member: member, signature: signature)
   }
+
+  /// The object's path, good until the message is changed: sealing moves it.
+  private var path: UnsafePointer<CChar>? { unsafe sd_bus_message_get_path(message) }
 
   var isRight: Bool { method != nil && expectsReply }
 
@@ -84,7 +85,9 @@ import MapperClient
 
   /// Reads the arguments and asks.
   private func ask(_ body: (borrowing Question) -> Client.PoolAnswer) -> Client.PoolAnswer {
-    guard let method, let signature = unsafe sd_bus_message_get_signature(message, 1) else { return .unavailable }
+    guard let method, let path = unsafe path, let signature = unsafe sd_bus_message_get_signature(message, 1) else {
+      return .unavailable
+    }
     var arguments = preload_arguments()
     var (first, second) = unsafe ([UnsafePointer<CChar>?](), [UnsafePointer<CChar>?]())
     // The signature has been compared, so reading cannot fail; a string lies in the message and lives as long.

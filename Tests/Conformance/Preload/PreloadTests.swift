@@ -50,6 +50,20 @@ struct PreloadTests {
     ])
   func kinds(_ kind: String, _ calls: String) throws { try same([try Programs.kinds.get(), kind], calls: calls) }
 
+  @Test(
+    "no program reads or keeps memory that is not its own", .enabled(if: access("/usr/bin/valgrind", X_OK) == 0),
+    arguments: ["sync", "method", "wait", "edge"])
+  func memory(_ kind: String) throws {
+    // valgrind does not understand the debug information.
+    let library = world.folder.file("\(kind).so")
+    #expect(try Run(["strip", "-o", library, try Preload.library()]).end == .exit(0))
+    let run = try world.run(
+      ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", try Programs.kinds.get(), kind],
+      environment: ["LD_PRELOAD": library, "SHMAPPER_PRELOAD": "fast", "SHMAPPER_PRELOAD_STATS": "1"], within: 60)
+    #expect(run.end == .exit(0), "\(run.statistics.rest)")
+    #expect(run.statistics.inProcess > 0, "\(run.statistics.counts)")
+  }
+
   @Test("a call with a slot passes through, and can be cancelled")
   func slots() throws {
     try same([try Programs.kinds.get(), "slot"], calls: nil)

@@ -56,7 +56,11 @@ static void synchronous(sd_bus *bus, FILE *out) {
   char **endpoints = NULL;
   sd_bus_error error = SD_BUS_ERROR_NULL;
   CHECK(sd_bus_get_property_strv(bus, MAPPER, SENSORS "/t/a/chassis", ASSOCIATION, "endpoints", &error, &endpoints));
-  for (char **endpoint = endpoints; *endpoint; endpoint++) fprintf(out, "endpoint %s\n", *endpoint);
+  for (char **endpoint = endpoints; *endpoint; endpoint++) {
+    fprintf(out, "endpoint %s\n", *endpoint);
+    free(*endpoint);
+  }
+  free(endpoints);
   int result = sd_bus_get_property_strv(bus, MAPPER, "/nothing/here", ASSOCIATION, "endpoints", &error, &endpoints);
   fprintf(out, "none: %d %s\n", result, error.name);
   sd_bus_error_free(&error);

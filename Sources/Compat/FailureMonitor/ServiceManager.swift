@@ -17,7 +17,7 @@ struct ServiceManager {
     init(_ error: BusError) { text = error.text }
   }
 
-  private static let path = ObjectPath("/org/freedesktop/systemd1")
+  private static var path: ObjectPath { "/org/freedesktop/systemd1" }
   private static let interface: StaticString = "org.freedesktop.systemd1.Manager"
 
   private let bus: Connection
@@ -32,17 +32,15 @@ struct ServiceManager {
 
   /// Whether the unit's ActiveState is `failed`. A unit that systemd has not loaded is a failure.
   func hasFailed(_ unit: ByteString) throws(Failure) -> Bool {
-    let found = try call(Self.path, Self.interface, "GetUnit") { call throws(BusError) in try call.append(unit) }
+    let found = try call(Self.path, Self.interface, "GetUnit", [unit])
     let path: ObjectPath
     do throws(BusError) { path = try found.readPath() } catch { throw Failure(error) }
     return try state(of: path) == ByteString("failed")
   }
 
   private func state(of path: ObjectPath) throws(Failure) -> ByteString {
-    let reply = try call(path, "org.freedesktop.DBus.Properties", "Get") { call throws(BusError) in
-      try call.append("org.freedesktop.systemd1.Unit")
-      try call.append("ActiveState")
-    }
+    let reply = try call(
+      path, "org.freedesktop.DBus.Properties", "Get", ["org.freedesktop.systemd1.Unit", "ActiveState"])
     var state = ByteString([])
     do throws(BusError) {
       try reply.readVariant("s") { () throws(BusError) in state = try reply.readString() }
@@ -52,23 +50,20 @@ struct ServiceManager {
 
   /// Queues a job for the unit; it replaces a queued job that contradicts it.
   func run(_ action: Action, _ unit: ByteString) throws(Failure) {
-    _ = try call(Self.path, Self.interface, action.method) { call throws(BusError) in
-      try call.append(unit)
-      try call.append("replace")
-    }
+    _ = try call(Self.path, Self.interface, action.method, [unit, "replace"])
   }
 
-  /// Makes one call and waits for its reply.
+  /// Makes one call, whose arguments are strings, and waits for its reply.
   private func call(
     _ path: ObjectPath, _ interface: StaticString, _ method: StaticString,
-    _ arguments: (borrowing Message) throws(BusError) -> Void
+    _ arguments: [ByteString]
   ) throws(Failure) -> Message {
     var error = unsafe sd_bus_error()
     defer { unsafe sd_bus_error_free(&error) }
     var reply: OpaquePointer?
     do throws(BusError) {
       let call = try bus.newCall(to: ByteString("org.freedesktop.systemd1"), path, interface, method)
-      try arguments(call)
+      for argument in arguments { try call.append(argument) }
       let result = unsafe sd_bus_call(bus.raw, call.raw, 0, &error, &reply)
       guard result >= 0 else { throw BusError(code: -result) }
     } catch let failure {

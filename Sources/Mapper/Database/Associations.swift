@@ -38,14 +38,6 @@ public enum Fault: Equatable {
   case poolFull
 }
 
-/// A definition whose endpoint is not known yet.
-struct PendingEnd: Equatable {
-  var service: UInt32
-  var reverse: UInt32
-  var forward: UInt32
-  var source: UInt32
-}
-
 extension Registry {
   /// More endpoints than this: the property on the bus is updated with a delay.
   static let crowd = 100
@@ -207,14 +199,14 @@ extension Registry {
       forward: useText(definition.forward.bytes.span),
       source: source)
     let endpoint = useText(definition.endpoint.bytes.span)
-    if pending[endpoint]?.contains(end) == true {
+    if pending[endpoint].contains(end) {
       dropText(end.reverse)
       dropText(end.forward)
       dropText(endpoint)
     } else {
       useText(again: source)
       useText(again: service)
-      pending[endpoint, default: []].append(end)
+      pending[endpoint].append(end)
       pendingCount += 1
     }
   }
@@ -231,16 +223,19 @@ extension Registry {
   }
 
   private mutating func dropPending(definedOn source: UInt32) {
-    for (endpoint, ends) in pending where ends.contains(where: { $0.source == source }) {
-      let rest = ends.filter { $0.source != source }
-      pending[endpoint] = rest.isEmpty ? nil : rest
+    for endpoint in pending.endpoints {
+      let ends = pending[endpoint]
+      guard ends.contains(where: { $0.source == source }) else { continue }
+      pending[endpoint] = ends.filter { $0.source != source }
       for end in ends where end.source == source { drop(end, of: endpoint) }
     }
   }
 
   /// A path has become known, or has been stated again: makes what was pending for it.
   mutating func completePending(_ path: [UInt8]) {
-    guard let endpoint = findText(path.span), let ends = pending[endpoint], isKnown(path.span) else { return }
+    guard let endpoint = findText(path.span) else { return }
+    let ends = pending[endpoint]
+    guard !ends.isEmpty, isKnown(path.span) else { return }
     var waiting: [PendingEnd] = []
     for end in ends {
       let source = bytes(of: end.source)
@@ -261,7 +256,7 @@ extension Registry {
       }
     }
     let done = ends.filter { !waiting.contains($0) }
-    pending[endpoint] = waiting.isEmpty ? nil : waiting
+    pending[endpoint] = waiting
     for end in done { drop(end, of: endpoint) }
   }
 

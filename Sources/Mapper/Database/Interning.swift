@@ -12,8 +12,8 @@ struct Registry: ~Copyable {
   private var lists = InternTable<InternedList>()
 
   // Associations: see Associations.swift.
-  /// Definitions that wait for their endpoint, by the endpoint's text, in the order in which they came.
-  var pending: [UInt32: [PendingEnd]] = [:]
+  /// Definitions that wait for their endpoint.
+  var pending = PendingEnds()
   var pendingCount = 0
   /// More than this: see LeftBehind.swift.
   var pendingLimit = Registry.manyPending

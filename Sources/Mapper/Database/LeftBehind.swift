@@ -41,11 +41,11 @@ extension Registry {
   /// Forgets definitions that wait although the object that they stood on is gone, when there are many.
   mutating func prunePending() {
     guard pendingCount > pendingLimit else { return }
-    for (endpoint, ends) in pending {
+    for endpoint in pending.endpoints {
+      let ends = pending[endpoint]
       let gone = ends.filter { !isKnown(bytes(of: $0.source).span) }
       guard !gone.isEmpty else { continue }
-      let rest = ends.filter { !gone.contains($0) }
-      pending[endpoint] = rest.isEmpty ? nil : rest
+      pending[endpoint] = ends.filter { !gone.contains($0) }
       for end in gone { drop(end, of: endpoint) }
     }
     pendingLimit = max(Registry.manyPending, 2 * pendingCount)

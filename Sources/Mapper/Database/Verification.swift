@@ -50,8 +50,8 @@ extension Registry {
   fileprivate borrowing func verify() -> [Finding] {
     let view = self.view
     var verifier = Verifier()
-    for (endpoint, ends) in pending {
-      for end in ends {
+    for endpoint in pending.endpoints {
+      for end in pending[endpoint] {
         for text in [endpoint, end.service, end.forward, end.reverse, end.source] { verifier.use(text: text) }
       }
     }

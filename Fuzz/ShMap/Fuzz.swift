@@ -49,6 +49,8 @@ struct FuzzRun {
   }
 
   mutating func run() throws(PoolError) {
+    // Damage may have made an earlier input's file one that is to be kept.
+    unsafe withPath { unsafe _ = unlink($0) }
     let pool = try SharedPool(creating: .file(path), reserve: 128 << 10)
     var access = try pool.access()
     let vector = try Vector<UInt32>(in: &access)
@@ -77,16 +79,20 @@ struct FuzzRun {
     expect(report.isSound && report.usedBlocks == 0, "blocks are left")
   }
 
-  private func damage(_ place: Int, _ word: UInt32) {
-    let isLock = place < 1024 ? place >= 128 && place < 256 : place < 20480 && ((place & 1023) < 44 || place >= 5120)
-    guard !isLock else { return }
-    let file = unsafe path.withUnsafeBytes { bytes in
+  private func withPath<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    unsafe path.withUnsafeBytes { bytes in
       unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { name in
         for index in 0..<bytes.count { unsafe name[index] = CChar(bitPattern: bytes[index]) }
         unsafe name[bytes.count] = 0
-        return unsafe shm_open_file(name.baseAddress!, O_RDWR, 0)
+        return unsafe body(name.baseAddress!)
       }
     }
+  }
+
+  private func damage(_ place: Int, _ word: UInt32) {
+    let isLock = place < 1024 ? place >= 128 && place < 256 : place < 20480 && ((place & 1023) < 44 || place >= 5120)
+    guard !isLock else { return }
+    let file = unsafe withPath { unsafe shm_open_file($0, O_RDWR, 0) }
     var word = word
     unsafe _ = pwrite(file, &word, 4, off_t(place))
     _ = close(file)

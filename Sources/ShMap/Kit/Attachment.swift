@@ -162,6 +162,11 @@ import CSystem
     let heap = Heap(memory, arena: arena)
     if try heap.memory.load(heap.arena) & Cell.ownerDied != 0 { try heap.rebuild() }
     try heap.addRegion()
+    if try heap.findFree(size) == 0 {
+      // Its lists are wrong: growing again and again would not help.
+      try heap.rebuild()
+      guard try heap.findFree(size) != 0 else { throw .damaged }
+    }
     if try heap.memory.load(Layout.arenasAt) <= arena { try heap.memory.store(arena + 1, at: Layout.arenasAt) }
   }
 

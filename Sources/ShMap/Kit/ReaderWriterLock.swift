@@ -78,7 +78,7 @@ import CSystem
   func read(_ thread: UnsafeMutablePointer<shm_thread>) throws(PoolError) -> Acquisition {
     if unsafe tryRead(thread) { return .clean }
     if let held = unsafe heldEntry(thread) {
-      held.depth += 1
+      held.depth &+= 1
       return .clean
     }
     let taken = try cell.lock()
@@ -139,7 +139,7 @@ import CSystem
   func leaveReading(_ thread: UnsafeMutablePointer<shm_thread>) -> UInt32 {
     var depth: UInt32 = 0
     while let held = unsafe heldEntry(thread) {
-      depth += held.depth
+      depth &+= held.depth
       unsafe held.leave(thread)
     }
     return depth

@@ -25,17 +25,17 @@ extension TableEngine {
     var looks: UInt32 = 0
     while try memory.load(slot) > TableEngine.removed {
       guard looks <= slots.mask else { throw .damaged }
-      looks += 1
-      index = (index + 1) & slots.mask
+      looks &+= 1
+      index = (index &+ 1) & slots.mask
       slot = slots.slot(index, shape)
     }
     let wasEmpty = try memory.load(slot) == TableEngine.empty
-    unsafe fill(memory.base + Int(slot + 4), memory.base + Int(slot + shape.valueAt))
-    try memory.store(1, at: at + TableEngine.changingAt)
+    unsafe fill(memory.base + Int(slot &+ 4), memory.base + Int(slot &+ shape.valueAt))
+    try memory.store(1, at: at &+ TableEngine.changingAt)
     try memory.store(hash, at: slot)
-    try memory.store(try memory.load(at + TableEngine.countAt) &+ 1, at: at + TableEngine.countAt)
-    if wasEmpty { try memory.store(try memory.load(slots.block + 4) &+ 1, at: slots.block + 4) }
-    try memory.store(0, at: at + TableEngine.changingAt)
+    try memory.store(try memory.load(at &+ TableEngine.countAt) &+ 1, at: at &+ TableEngine.countAt)
+    if wasEmpty { try memory.store(try memory.load(slots.block &+ 4) &+ 1, at: slots.block &+ 4) }
+    try memory.store(0, at: at &+ TableEngine.changingAt)
   }
 
   /// Makes room for an entry that is added next: then adding it neither allocates nor moves the pool.
@@ -50,56 +50,58 @@ extension TableEngine {
     let memory = session.memory
     try mend(memory, shape)
     guard let slots = try slots(memory, shape) else { throw .damaged }
-    let key = shape.ownsKeys ? try memory.load(slot + 4) : 0
+    let key = shape.ownsKeys ? try memory.load(slot &+ 4) : 0
     // With an empty slot behind it no search has to pass here.
     let next = slots.slot((slot &- slots.block &- TableEngine.firstSlotAt) / shape.stride &+ 1, shape)
     let isLast = try memory.load(next) == TableEngine.empty
-    try memory.store(1, at: at + TableEngine.changingAt)
+    try memory.store(1, at: at &+ TableEngine.changingAt)
     try memory.store(isLast ? TableEngine.empty : TableEngine.removed, at: slot)
-    try memory.store(try memory.load(at + TableEngine.countAt) &- 1, at: at + TableEngine.countAt)
-    if isLast { try memory.store(try memory.load(slots.block + 4) &- 1, at: slots.block + 4) }
-    try memory.store(0, at: at + TableEngine.changingAt)
+    try memory.store(try memory.load(at &+ TableEngine.countAt) &- 1, at: at &+ TableEngine.countAt)
+    if isLast { try memory.store(try memory.load(slots.block &+ 4) &- 1, at: slots.block &+ 4) }
+    try memory.store(0, at: at &+ TableEngine.changingAt)
     try session.free(key)
   }
 
   /// Counts anew if somebody died in the middle of a change.
   @inline(never)
   private func mend(_ memory: Memory, _ shape: Shape) throws(PoolError) {
-    guard try memory.load(at + TableEngine.changingAt) != 0 else { return }
+    guard try memory.load(at &+ TableEngine.changingAt) != 0 else { return }
     var count: UInt32 = 0
     var used: UInt32 = 0
     if let slots = try slots(memory, shape) {
       for index in 0...slots.mask {
         let hash = try memory.load(slots.slot(index, shape))
-        if hash != TableEngine.empty { used += 1 }
-        if hash > TableEngine.removed { count += 1 }
+        if hash != TableEngine.empty { used &+= 1 }
+        if hash > TableEngine.removed { count &+= 1 }
       }
-      try memory.store(used, at: slots.block + 4)
+      try memory.store(used, at: slots.block &+ 4)
     }
-    try memory.store(count, at: at + TableEngine.countAt)
-    try memory.store(0, at: at + TableEngine.changingAt)
+    try memory.store(count, at: at &+ TableEngine.countAt)
+    try memory.store(0, at: at &+ TableEngine.changingAt)
   }
 
   /// Slots with room for one entry more: at most three quarters are ever in use.
   @inline(never)
   private func makeRoom(_ session: inout Session, _ shape: Shape) throws(PoolError) -> Slots {
     let old = try slots(session.memory, shape)
-    let count = try session.memory.load(at + TableEngine.countAt)
+    let count = try session.memory.load(at &+ TableEngine.countAt)
     if let old {
-      let used = try session.memory.load(old.block + 4)
+      let used = try session.memory.load(old.block &+ 4)
       if UInt64(used) * 4 + 4 <= UInt64(old.mask + 1) * 3 { return old }
     }
+    // A sum that is wrong must not ask for a gigabyte.
+    guard count <= old.map({ $0.mask &+ 1 }) ?? 0 else { throw .damaged }
     var number = TableEngine.smallest
     while number < 1 << 28, UInt64(number) < UInt64(count) * 2 + 2 { number *= 2 }
     let (slotBytes, overflow) = Int(number).multipliedReportingOverflow(by: Int(shape.stride))
     guard !overflow, slotBytes <= Heap.largestRequest else { throw .full }
-    let bytes = Int(TableEngine.firstSlotAt) + slotBytes
+    let bytes = Int(TableEngine.firstSlotAt) &+ slotBytes
     let block = try session.allocate(bytes)
     let memory = session.memory
     let start = unsafe try memory.pointer(block, bytes: bytes)
     unsafe memset(start, 0, bytes)
-    try memory.store(number - 1, at: block)
-    let new = Slots(block: block, mask: number - 1)
+    try memory.store(number &- 1, at: block)
+    let new = Slots(block: block, mask: number &- 1)
     if let old {
       var placed: UInt32 = 0
       for index in 0...old.mask {
@@ -111,15 +113,15 @@ extension TableEngine {
           try session.free(block)
           throw .damaged
         }
-        placed += 1
+        placed &+= 1
         var place = hash & new.mask
-        while try memory.load(new.slot(place, shape)) != TableEngine.empty { place = (place + 1) & new.mask }
+        while try memory.load(new.slot(place, shape)) != TableEngine.empty { place = (place &+ 1) & new.mask }
         unsafe (memory.base + Int(new.slot(place, shape)))
           .copyMemory(from: memory.base + Int(from), byteCount: Int(shape.stride))
       }
-      try memory.store(count, at: block + 4)
+      try memory.store(count, at: block &+ 4)
     }
-    try memory.store(block, at: at + TableEngine.slotsAt)
+    try memory.store(block, at: at &+ TableEngine.slotsAt)
     if let old { try session.free(old.block) }
     return new
   }

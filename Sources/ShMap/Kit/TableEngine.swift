@@ -63,8 +63,8 @@ package struct TableEngine {
 
     var kind: UInt32 { isMap ? TableEngine.mapKind : TableEngine.setKind }
     var flags: UInt32 { (inlineKeys ? 1 : 0) | (ownsKeys ? 2 : 0) }
-    @inline(__always) package var valueAt: UInt32 { (4 + keyBytes + 7) & ~7 }
-    @inline(__always) package var stride: UInt32 { (valueAt + valueBytes + 7) & ~7 }
+    @inline(__always) package var valueAt: UInt32 { (4 &+ keyBytes &+ 7) & ~7 }
+    @inline(__always) package var stride: UInt32 { (valueAt &+ valueBytes &+ 7) & ~7 }
   }
 
   /// The valid block of slots.
@@ -72,7 +72,7 @@ package struct TableEngine {
     let block: UInt32
     let mask: UInt32
     @inline(__always) func slot(_ index: UInt32, _ shape: Shape) -> UInt32 {
-      block + TableEngine.firstSlotAt + (index & mask) * shape.stride
+      block &+ TableEngine.firstSlotAt &+ (index & mask) &* shape.stride
     }
   }
 
@@ -80,22 +80,24 @@ package struct TableEngine {
     let at = try session.allocate(bytes)
     let memory = session.memory
     unsafe memset(try memory.pointer(at, bytes: bytes), 0, bytes)
-    try memory.store(shape.flags, at: at + flagsAt)
-    try memory.store(shape.keyBytes, at: at + keyBytesAt)
-    try memory.store(shape.valueBytes, at: at + valueBytesAt)
-    try memory.store(try memory.load(Layout.seedAt), at: at + seedAt)
-    try memory.store(shape.kind, at: at + kindAt)
+    try memory.store(shape.flags, at: at &+ flagsAt)
+    try memory.store(shape.keyBytes, at: at &+ keyBytesAt)
+    try memory.store(shape.valueBytes, at: at &+ valueBytesAt)
+    try memory.store(try memory.load(Layout.seedAt), at: at &+ seedAt)
+    try memory.store(shape.kind, at: at &+ kindAt)
     return TableEngine(at)
   }
 
   package func destroy(_ session: inout Session, _ shape: Shape) throws(PoolError) {
     let slots = try slots(session.memory, shape)
-    try session.memory.store(0, at: at + TableEngine.kindAt)
+    try session.memory.store(0, at: at &+ TableEngine.kindAt)
     if let slots {
       if shape.ownsKeys {
         for index in 0...slots.mask {
           let slot = slots.slot(index, shape)
-          if try session.memory.load(slot) > TableEngine.removed { try session.free(try session.memory.load(slot + 4)) }
+          if try session.memory.load(slot) > TableEngine.removed {
+            try session.free(try session.memory.load(slot &+ 4))
+          }
         }
       }
       try session.free(slots.block)
@@ -107,25 +109,25 @@ package struct TableEngine {
 
   /// Nil while the table never had an entry.
   func slots(_ memory: Memory, _ shape: Shape) throws(PoolError) -> Slots? {
-    guard at & 7 == 0, try memory.loadHere(at + TableEngine.kindAt) == shape.kind,
-      try memory.loadHere(at + TableEngine.keyBytesAt) == shape.keyBytes,
-      try memory.loadHere(at + TableEngine.valueBytesAt) == shape.valueBytes
+    guard at & 7 == 0, try memory.loadHere(at &+ TableEngine.kindAt) == shape.kind,
+      try memory.loadHere(at &+ TableEngine.keyBytesAt) == shape.keyBytes,
+      try memory.loadHere(at &+ TableEngine.valueBytesAt) == shape.valueBytes
     else { throw .damaged }
-    let block = try memory.loadHere(at + TableEngine.slotsAt)
+    let block = try memory.loadHere(at &+ TableEngine.slotsAt)
     guard block != 0 else { return nil }
     let mask = try memory.loadHere(block)
-    guard mask & (mask &+ 1) == 0, mask < 1 << 28, block & 7 == 0,
+    guard mask & (mask &+ 1) == 0, mask < 1 << 28, block & 7 == 0, block >= Layout.headerBytes,
       UInt64(block) + 8 + UInt64(mask + 1) * UInt64(shape.stride) <= UInt64(memory.size)
     else { throw .damaged }
     return Slots(block: block, mask: mask)
   }
 
   package func count(_ session: Session) throws(PoolError) -> Int {
-    Int(clamping: try session.memory.load(at + TableEngine.countAt))
+    Int(clamping: try session.memory.load(at &+ TableEngine.countAt))
   }
 
   func hash(_ key: UnsafeRawPointer, _ length: Int, _ memory: Memory) throws(PoolError) -> UInt32 {
-    let hash = unsafe ByteHash.hash(key, length, seed: try memory.load(at + TableEngine.seedAt))
+    let hash = unsafe ByteHash.hash(key, length, seed: try memory.load(at &+ TableEngine.seedAt))
     return hash > TableEngine.removed ? hash : hash | 2
   }
 
@@ -142,7 +144,7 @@ package struct TableEngine {
       let found = unsafe shm_load32_acquire(memory.base + Int(slot))
       if found == TableEngine.empty { return nil }
       if found == hash, unsafe try holds(slot, key, length, memory, shape) { return slot }
-      index = (index + 1) & slots.mask
+      index = (index &+ 1) & slots.mask
     }
     return nil
   }
@@ -151,9 +153,9 @@ package struct TableEngine {
   private func holds(
     _ slot: UInt32, _ key: UnsafeRawPointer, _ length: Int, _ memory: Memory, _ shape: Shape
   ) throws(PoolError) -> Bool {
-    if shape.inlineKeys { return unsafe memcmp(memory.base + Int(slot + 4), key, length) == 0 }
-    let at = unsafe shm_load32(memory.base + Int(slot + 4))
-    guard unsafe shm_load32(memory.base + Int(slot + 8)) == UInt32(truncatingIfNeeded: length) else { return false }
+    if shape.inlineKeys { return unsafe memcmp(memory.base + Int(slot &+ 4), key, length) == 0 }
+    let at = unsafe shm_load32(memory.base + Int(slot &+ 4))
+    guard unsafe shm_load32(memory.base + Int(slot &+ 8)) == UInt32(truncatingIfNeeded: length) else { return false }
     guard lies(at, length, within: memory.size) else { throw .damaged }
     return unsafe memcmp(memory.base + Int(at), key, length) == 0
   }
@@ -166,7 +168,7 @@ package struct TableEngine {
     var index = from
     while index <= slots.mask {
       let slot = slots.slot(index, shape)
-      index += 1
+      index &+= 1
       if try session.memory.load(slot) > TableEngine.removed { return (slot, index) }
     }
     return nil

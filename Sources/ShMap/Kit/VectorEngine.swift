@@ -40,22 +40,22 @@ package struct VectorEngine {
     let at = try session.allocate(bytes)
     var block: UInt32 = 0
     if capacity > 0 {
-      do throws(PoolError) { block = try session.allocate(capacity * stride) } catch {
+      do throws(PoolError) { block = try session.allocate(capacity &* stride) } catch {
         try session.free(at)
         throw error
       }
     }
     let vector = VectorEngine(at)
-    try session.memory.store(0, at: at + activeAt)
-    try session.memory.store(UInt32(stride), at: at + strideAt)
+    try session.memory.store(0, at: at &+ activeAt)
+    try session.memory.store(UInt32(stride), at: at &+ strideAt)
     try vector.write(State(block: block, capacity: UInt32(capacity), count: 0, hole: noHole), 0, session.memory)
-    try session.memory.store(kind, at: at + kindAt)
+    try session.memory.store(kind, at: at &+ kindAt)
     return vector
   }
 
   package func destroy(_ session: inout Session) throws(PoolError) {
     let block = try state(session.memory).block
-    try session.memory.store(0, at: at + VectorEngine.kindAt)
+    try session.memory.store(0, at: at &+ VectorEngine.kindAt)
     try session.free(block)
     try session.free(at)
   }
@@ -64,11 +64,12 @@ package struct VectorEngine {
 
   @inline(never)
   func state(_ memory: Memory) throws(PoolError) -> State {
-    guard at & 7 == 0, try memory.load(at + VectorEngine.kindAt) == VectorEngine.kind else { throw .damaged }
-    let from = at + VectorEngine.statesAt + (try memory.load(at + VectorEngine.activeAt) & 1) * VectorEngine.stateBytes
+    guard at & 7 == 0, try memory.load(at &+ VectorEngine.kindAt) == VectorEngine.kind else { throw .damaged }
+    let from =
+      at &+ VectorEngine.statesAt &+ (try memory.load(at &+ VectorEngine.activeAt) & 1) &* VectorEngine.stateBytes
     let state = State(
-      block: try memory.load(from), capacity: try memory.load(from + 4), count: try memory.load(from + 8),
-      hole: try memory.load(from + 12))
+      block: try memory.load(from), capacity: try memory.load(from &+ 4), count: try memory.load(from &+ 8),
+      hole: try memory.load(from &+ 12))
     guard state.count <= state.capacity, state.capacity < UInt32(Heap.largestRequest) else { throw .damaged }
     return state
   }
@@ -79,17 +80,17 @@ package struct VectorEngine {
   func element(_ index: Int, _ memory: Memory, _ stride: Int) throws(PoolError) -> UnsafeMutableRawPointer {
     let state = try state(memory)
     guard index >= 0, index < Int(state.count) else { throw .outOfRange }
-    return unsafe try slot(UInt32(index) < state.hole ? index : index + 1, state, memory, stride)
+    return unsafe try slot(UInt32(index) < state.hole ? index : index &+ 1, state, memory, stride)
   }
 
   @inline(never)
   private func slot(_ index: Int, _ state: State, _ memory: Memory, _ stride: Int) throws(PoolError)
     -> UnsafeMutableRawPointer
   {
-    guard index < Int(state.capacity), try memory.load(at + VectorEngine.strideAt) == UInt32(stride),
+    guard index < Int(state.capacity), try memory.load(at &+ VectorEngine.strideAt) == UInt32(stride),
       state.capacity <= UInt32(Heap.largestRequest / max(stride, 1))
     else { throw .damaged }
-    return unsafe try memory.pointer(state.block, bytes: Int(state.capacity) * stride) + index * stride
+    return unsafe try memory.pointer(state.block, bytes: Int(state.capacity) &* stride) + index &* stride
   }
 
   package func get<Element: BitwiseCopyable>(
@@ -116,14 +117,14 @@ package struct VectorEngine {
     let stride = MemoryLayout<Element>.stride
     var state = try mend(session.memory, stride)
     guard index >= 0, index <= Int(state.count) else { throw .outOfRange }
-    if state.count == state.capacity { state = try reserve(Int(state.count) + 1, state, &session, stride) }
+    if state.count == state.capacity { state = try reserve(Int(state.count) &+ 1, state, &session, stride) }
     let memory = session.memory
     if index < Int(state.count) {
       try setHole(state.count, memory)
       try moveHole(from: Int(state.count), down: index, state, memory, stride)
     }
     unsafe try slot(index, state, memory, stride).storeBytes(of: element, as: Element.self)
-    state.count += 1
+    state.count &+= 1
     state.hole = VectorEngine.noHole
     try replace(state, memory)
   }
@@ -132,7 +133,7 @@ package struct VectorEngine {
     let memory = session.memory
     var state = try mend(memory, stride)
     guard index >= 0, index < Int(state.count) else { throw .outOfRange }
-    state.count -= 1
+    state.count &-= 1
     if index < Int(state.count) { state.hole = UInt32(index) }
     try replace(state, memory)
     if index < Int(state.count) { _ = try mend(memory, stride) }
@@ -146,14 +147,17 @@ package struct VectorEngine {
   private func reserve(
     _ wanted: Int, _ old: State, _ session: inout Session, _ stride: Int
   ) throws(PoolError) -> State {
-    let capacity = max(wanted, Int(old.capacity) * 2, 8)
+    let capacity = max(wanted, Int(old.capacity) &* 2, 8)
     guard capacity < Heap.largestRequest / max(stride, 1) else { throw .full }
+    // Elements that cannot be there must not ask for a gigabyte.
+    let (held, overflow) = Int(old.capacity).multipliedReportingOverflow(by: stride)
+    guard !overflow, old.capacity == 0 || lies(old.block, held, within: session.memory.size) else { throw .damaged }
     var state = old
-    state.block = try session.allocate(capacity * stride)
+    state.block = try session.allocate(capacity &* stride)
     state.capacity = UInt32(capacity)
     let memory = session.memory
     if old.count > 0 {
-      let bytes = Int(old.count) * stride
+      let bytes = Int(old.count) &* stride
       let from = unsafe try memory.pointer(old.block, bytes: bytes)
       unsafe try memory.pointer(state.block, bytes: bytes).copyMemory(from: from, byteCount: bytes)
     }
@@ -165,24 +169,24 @@ package struct VectorEngine {
   // MARK: States and holes
 
   private func write(_ state: State, _ which: UInt32, _ memory: Memory) throws(PoolError) {
-    let to = at + VectorEngine.statesAt + which * VectorEngine.stateBytes
+    let to = at &+ VectorEngine.statesAt &+ which &* VectorEngine.stateBytes
     try memory.store(state.block, at: to)
-    try memory.store(state.capacity, at: to + 4)
-    try memory.store(state.count, at: to + 8)
-    try memory.store(state.hole, at: to + 12)
+    try memory.store(state.capacity, at: to &+ 4)
+    try memory.store(state.count, at: to &+ 8)
+    try memory.store(state.hole, at: to &+ 12)
   }
 
   /// Makes a state valid in one store.
   @inline(never)
   private func replace(_ state: State, _ memory: Memory) throws(PoolError) {
-    let other = 1 - (try memory.load(at + VectorEngine.activeAt) & 1)
+    let other = 1 &- (try memory.load(at &+ VectorEngine.activeAt) & 1)
     try write(state, other, memory)
-    try memory.store(other, at: at + VectorEngine.activeAt)
+    try memory.store(other, at: at &+ VectorEngine.activeAt)
   }
 
   private func setHole(_ hole: UInt32, _ memory: Memory) throws(PoolError) {
-    let active = try memory.load(at + VectorEngine.activeAt) & 1
-    try memory.store(hole, at: at + VectorEngine.statesAt + active * VectorEngine.stateBytes + 12)
+    let active = try memory.load(at &+ VectorEngine.activeAt) & 1
+    try memory.store(hole, at: at &+ VectorEngine.statesAt &+ active &* VectorEngine.stateBytes &+ 12)
   }
 
   private func moveHole(
@@ -190,8 +194,8 @@ package struct VectorEngine {
   ) throws(PoolError) {
     var hole = hole
     while hole > index {
-      try copy(hole - 1, to: hole, state, memory, stride)
-      hole -= 1
+      try copy(hole &- 1, to: hole, state, memory, stride)
+      hole &-= 1
       try setHole(UInt32(hole), memory)
     }
   }
@@ -209,8 +213,8 @@ package struct VectorEngine {
     guard state.hole != VectorEngine.noHole else { return state }
     guard state.hole <= state.count, state.count < state.capacity else { throw .damaged }
     for hole in state.hole..<state.count {
-      try copy(Int(hole) + 1, to: Int(hole), state, memory, stride)
-      try setHole(hole + 1, memory)
+      try copy(Int(hole) &+ 1, to: Int(hole), state, memory, stride)
+      try setHole(hole &+ 1, memory)
     }
     state.hole = VectorEngine.noHole
     try replace(state, memory)

@@ -111,27 +111,39 @@ final class Listener {
       sd_bus_message_skip(message, "s")
       sd_bus_message_read_basic(message, CChar(UInt8(ascii: "s")), &new)
       guard let new, new.pointee == 0, let path = last.removeValue(forKey: subject) else { return }
-      counts.onArrival += 1
       // The name is gone, and with it all that it showed.
-      if exists(path) == true { counts.older += 1 }
+      look(path, isThere: false)
     case "InterfacesAdded":
       guard subject.hasPrefix("/stress/") else { return }
-      counts.onArrival += 1
       let parts = subject.split(separator: "/")[1].split(separator: "_")
       if parts.count == 2 { last["stress.\(parts[0]).life\(parts[1])"] = subject }
-      // Not there: only right if its end has begun meanwhile, which is asked afterwards.
-      if exists(subject) == false, !deeds.with({ $0.ending.contains(subject) }) { counts.older += 1 }
+      look(subject, isThere: true)
       deeds.with { $0.seen += 1 }
     case "InterfacesRemoved":
       guard subject.hasPrefix("/stress/") else { return }
-      counts.onArrival += 1
-      if exists(subject) == true { counts.older += 1 }
+      look(subject, isThere: false)
       deeds.with {
         $0.seen += 1
         $0.ending.remove(subject)
       }
     default: return
     }
+  }
+
+  /// Looks up what was just heard of, at once and now and then once more a little later: about the time at which the mapper has
+  /// caught up, and the pool may answer again.
+  private func look(_ path: String, isThere: Bool) {
+    counts.onArrival += 1
+    if isOlder(path, isThere: isThere) { counts.older += 1 }
+    guard counts.onArrival % 16 == 0 else { return }
+    usleep(.random(in: 0...3000))
+    if isOlder(path, isThere: isThere) { counts.older += 1 }
+  }
+
+  private func isOlder(_ path: String, isThere: Bool) -> Bool {
+    guard let exists = exists(path) else { return false }
+    // Not there: only right if its end has begun meanwhile, which is asked afterwards.
+    return isThere ? !exists && !deeds.with { $0.ending.contains(path) } : exists
   }
 
   /// Whether the mapper knows an object as one that was announced; nil: no answer. (A scan also sees the interfaces that every

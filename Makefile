@@ -26,7 +26,7 @@ export SHMAPPERD := $(EMBEDDED_BIN)/shmapperd
 export SHMAPPER_BIN := $(EMBEDDED_BIN)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo bench soak sanitize format lint clean need-swift need-build need-bus need-programs
+.PHONY: help build test demo bench stress soak sanitize format lint clean need-swift need-build need-bus need-programs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,13 @@ bench: build need-bus ## measure; TREES="small stress" ROUNDS=5 MAPPER="other ma
 	@for product in fleet times-swift times-c times-sdbus times-wait bench; do $(SWIFT) build -c release --product $$product || exit 1; done
 	@.build/release/bench
 	@$(MAKE) --no-print-directory bench-shmap
+
+stress: build need-bus ## no older answers in 100,000 events, and readers beside a daemon that is killed 100 times, on each bus there is
+	@$(SWIFT) build -c release --product stress
+	@for bus in dbus-daemon dbus-broker; do \
+	  command -v $$bus >/dev/null || continue; \
+	  .build/release/stress rule --bus $$bus && .build/release/stress kill --bus $$bus || exit 1; \
+	done
 
 soak: build need-bus ## unmodified programs under the preload library for long: SOAK="seconds programs seconds-between-kills"
 	@scripts/soak $(SOAK)

@@ -69,7 +69,7 @@ lint: need-swift ## complain about sources that are not in the project's format
 	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
 
 clean: ## remove all builds and results
-	rm -rf .build .build-* dist bench-results
+	rm -rf .build .build-* dist dist-* bench-results
 
 need-swift:
 	@command -v $(SWIFT) >/dev/null || { echo "missing: Swift 6.3 or newer, see https://www.swift.org/install" >&2; exit 1; }

@@ -5,6 +5,7 @@
 //     shmap-worker hold POOL WHAT                      takes a lock, says so on its output, and never gives it up
 //     shmap-worker pass POOL SLOT ROUNDS               hands a turn back and forth under a mutex and a condition
 //     shmap-worker attach POOL USER                    says what that user gets who attaches, and who only reads
+//     shmap-worker fill|cramped POOL                   works in a pool that cannot grow (Pressure.swift)
 
 import CSystem
 import Foundation
@@ -19,6 +20,13 @@ func fail(_ what: String) -> Never {
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else { fail("what, and in which pool?") }
 if arguments[1] == "attach" { attach(as: UInt32(arguments[3])!) }
+if arguments[1] == "fill" || arguments[1] == "cramped" {
+  let path = Array(arguments[2].utf8)
+  do throws(PoolError) {
+    if arguments[1] == "fill" { try fill(path) } else { try beCramped(path) }
+  } catch { fail("\(error)") }
+  exit(0)
+}
 do throws(PoolError) {
   let pool = try SharedPool(attaching: .file(Array(arguments[2].utf8)), reserve: World.reserve)
   switch arguments[1] {

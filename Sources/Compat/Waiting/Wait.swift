@@ -133,26 +133,30 @@ public final class Wait {
     if wanted == subscription { return 0 }
     dropMatches()
     subscription = wanted
-    let rules: [StaticString]
-    if wanted == .mapper {
-      rules = [Rules.mapper]
-    } else if case .isGone = open[0].question {
-      rules = [Rules.anyName, Rules.removed, Rules.scanned]
+    // One after the other, and no list of them: the compiler numbers the constant lists of a function anew in each module that has a
+    // copy of it, and the linker may then give one module's copy another's list.
+    if wanted == .mapper { return listen(Rules.mapper) }
+    var result: Int32
+    if case .isGone = open[0].question {
+      result = listen(Rules.anyName)
+      if result >= 0 { result = listen(Rules.removed) }
     } else {
-      rules = [Rules.mapper, Rules.added, Rules.scanned]
+      result = listen(Rules.mapper)
+      if result >= 0 { result = listen(Rules.added) }
     }
-    for rule in rules {
-      var slot: OpaquePointer?
-      let result = unsafe sd_bus_add_match(
-        bus, &slot, rule.cString,
-        { message, me, _ in
-          unsafe Unmanaged<Wait>.fromOpaque(me!).takeUnretainedValue().signal(message!)
-          return 0
-        }, Unmanaged.passUnretained(self).toOpaque())
-      if result < 0 { return result }
-      unsafe matches.append(slot)
-    }
-    return 0
+    return result < 0 ? result : listen(Rules.scanned)
+  }
+
+  private func listen(_ rule: StaticString) -> Int32 {
+    var slot: OpaquePointer?
+    let result = unsafe sd_bus_add_match(
+      bus, &slot, rule.cString,
+      { message, me, _ in
+        unsafe Unmanaged<Wait>.fromOpaque(me!).takeUnretainedValue().signal(message!)
+        return 0
+      }, Unmanaged.passUnretained(self).toOpaque())
+    if result >= 0 { unsafe matches.append(slot) }
+    return result < 0 ? result : 0
   }
 
   private func dropMatches() {

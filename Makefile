@@ -18,7 +18,7 @@ endif
 
 EMBEDDED_PATH := $(CURDIR)/.build-embedded
 EMBEDDED_BIN := $(EMBEDDED_PATH)/release
-EMBEDDED_BUILD := SHMAPPER_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(EMBEDDED_PATH)
+EMBEDDED_BUILD := SHMAPPER_EMBEDDED=1 $(SWIFT) build -c release --scratch-path $(EMBEDDED_PATH) --disable-local-rpath
 FORMATTED := $(wildcard Sources Tests Benchmarks Fuzz) Package.swift
 
 # What the tests and benchmarks start and load: the binaries that are shipped, not the ordinary build.

@@ -28,7 +28,8 @@ let link: [LinkerSetting] =
     // libsystemd comes after --as-needed, not where pkg-config would put it: the preload library must not load it.
     .unsafeFlags([
       "-enable-experimental-feature", "Embedded", "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
-      "-Xlinker", "-lsystemd", "-Xlinker", "--icf=safe",
+      "-Xlinker", "-lsystemd", "-Xlinker", "--icf=safe", "-Xlinker", "-z", "-Xlinker", "relro", "-Xlinker", "-z",
+      "-Xlinker", "now",
     ]),
     .linkedLibrary("m"),
   ] : []

@@ -4,7 +4,8 @@ PREFIX ?= /usr
 DESTDIR ?=
 STRIP ?= strip
 DIST := $(CURDIR)/dist
-STRIP_ALL = --strip-unneeded --remove-section=.comment --remove-section=.note.gnu.build-id
+# The build id stays: strip that takes it out takes GNU_RELRO, the promise of a read-only offset table, along.
+STRIP_ALL = --strip-unneeded --remove-section=.comment
 
 .PHONY: dist install cross cross-test boot-test yocto-check
 

@@ -10,7 +10,7 @@ BUILD_PACKAGES := pkg-config libsystemd-dev libxml2-dev
 BUS_PACKAGES := dbus
 # Compiled by the tests, as examples of programs that are there already: boost.asio is one of their loops.
 PROGRAM_PACKAGES := gcc g++ libboost-dev
-TEST_PACKAGES := sparse gcc g++ binutils
+TEST_PACKAGES := sparse gcc g++ binutils valgrind
 ifeq ($(shell uname -m),x86_64)
 # Programs of 32 bits, which run here too. (Not gcc-multilib, which cannot be installed beside the compilers of `make cross`.)
 TEST_PACKAGES += gcc-i686-linux-gnu libc6-dev-i386-cross
